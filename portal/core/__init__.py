@@ -1,0 +1,1 @@
+"""What every wing stands on: money, clock, errors, settings, database."""

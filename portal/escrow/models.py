@@ -1,0 +1,91 @@
+"""Signatures of the parties, transactions under way, vaults and deployments."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.core.clock import utc_now
+from portal.core.db import Base
+
+
+class EscrowSignature(Base):
+    """A party's EIP-712 signature for one act on one trade, with what was signed."""
+
+    __tablename__ = "escrow_signature"
+    __table_args__ = (UniqueConstraint("trade_id", "party", "kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    trade_id: Mapped[int]
+    party: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text)
+    payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    signature: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class EscrowRecord(Base):
+    """A trade's escrow: the exact terms it was opened with and where it stands on chain."""
+
+    __tablename__ = "escrow"
+
+    trade_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    backend: Mapped[str] = mapped_column(Text)
+    escrow_id: Mapped[str | None] = mapped_column(Text)
+    terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    status: Mapped[str] = mapped_column(Text)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+
+
+class ChainIntent(Base):
+    """A transaction the portal owes the chain: stored before it is sent, followed to the end.
+
+    `status`: new, signed, sent, confirmed, done (chain already showed the effect), failed.
+    """
+
+    __tablename__ = "chain_intent"
+    __table_args__ = (
+        UniqueConstraint("key"),
+        Index("ix_chain_intent_status", "status"),
+        Index("ix_chain_intent_trade_id", "trade_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(Text)
+    trade_id: Mapped[int | None]
+    kind: Mapped[str] = mapped_column(Text)
+    to_address: Mapped[str] = mapped_column(Text)
+    data: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text, default="new")
+    not_before: Mapped[datetime | None]
+    sender: Mapped[str | None] = mapped_column(Text)
+    nonce: Mapped[int | None]
+    raw: Mapped[str | None] = mapped_column(Text)
+    tx_hash: Mapped[str | None] = mapped_column(Text)
+    block_number: Mapped[int | None]
+    gas_used: Mapped[int | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+
+
+class ChainDeployment(Base):
+    """Addresses of the contracts in use on one chain."""
+
+    __tablename__ = "chain_deployment"
+
+    chain_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    address: Mapped[str] = mapped_column(Text)
+    block_number: Mapped[int]
+
+
+class ChainCursor(Base):
+    """How far the logs of a chain have been read."""
+
+    __tablename__ = "chain_cursor"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    block_number: Mapped[int]

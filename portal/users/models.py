@@ -1,0 +1,95 @@
+"""People: one table for traders and staff (Flask-AppBuilder's, extended), and what is theirs."""
+
+from datetime import datetime
+from typing import Any
+
+from flask_appbuilder.security.sqla.models import User as FabUser
+from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, String, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.core.clock import utc_now
+from portal.core.db import Base
+
+
+class User(FabUser):  # type: ignore[misc]
+    """A person. `first_name` + `last_name` are the legal name, as on their bank account.
+
+    `kind` is `trader` or `staff`. `kyc_tier` is set by staff only. `totp_last_step` is the last
+    accepted time step: a code never works twice.
+    """
+
+    __tablename__ = "ab_user"
+
+    kind = Column(String(16), nullable=False, server_default="staff")
+    nickname = Column(String(40), unique=True)
+    country = Column(String(2))
+    kyc_tier = Column(Integer, nullable=False, server_default="0")
+    totp_sealed = Column(Text)
+    totp_confirmed = Column(DateTime(timezone=True))
+    totp_last_step = Column(BigInteger, nullable=False, server_default="0")
+    locked_until = Column(DateTime(timezone=True))
+    wallet_address = Column(String(42), unique=True)
+    vault_address = Column(String(42), unique=True)
+
+    @property
+    def legal_name(self) -> str:
+        """First and last name as registered."""
+        return f"{self.first_name} {self.last_name}".strip()
+
+
+class UserSession(Base):
+    """A trader's log-in; only the hash of its token is kept."""
+
+    __tablename__ = "user_session"
+
+    token_hash: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_id: Mapped[int] = mapped_column(Integer, index=True)
+    csrf: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    address: Mapped[str] = mapped_column(Text, default="")
+    agent: Mapped[str] = mapped_column(Text, default="")
+
+
+class PaymentAccount(Base):
+    """Where a person pays from and is paid to; its fields are sealed."""
+
+    __tablename__ = "payment_account"
+    __table_args__ = (Index("ix_payment_account_user_id", "user_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(Integer)
+    method: Mapped[str] = mapped_column(Text)
+    label: Mapped[str] = mapped_column(Text)
+    sealed: Mapped[str] = mapped_column(Text, default="")
+    blind_index: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    removed_at: Mapped[datetime | None]
+
+
+class KycDecision(Base):
+    """Who set whose tier to what, and why."""
+
+    __tablename__ = "kyc_decision"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(Integer, index=True)
+    tier: Mapped[int]
+    reason: Mapped[str] = mapped_column(Text)
+    decided_by: Mapped[int] = mapped_column(Integer)
+    at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class IdempotencyKey(Base):
+    """The stored answer of an HTTP write, for a retry with the same key."""
+
+    __tablename__ = "idempotency_key"
+
+    user_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(Text)
+    status: Mapped[int | None]
+    body: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    at: Mapped[datetime] = mapped_column(default=utc_now)
