@@ -152,22 +152,21 @@ class EmbeddedPostgres:
         building.rename(self.data)
 
     def _initdb(self, directory: Path) -> None:
-        reader, writer = os.pipe()
-        os.write(writer, self.password.encode() + b"\n")
-        os.close(writer)
-        # The built-in locale sorts the same on every machine, whatever its libc.
-        command = [
-            str(self.binaries / "initdb"), f"--pgdata={directory}", f"--username={SUPERUSER}",
-            "--auth=scram-sha-256", f"--pwfile=/dev/fd/{reader}", "--encoding=UTF8",
-            "--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions",
-            "--no-sync" if not self.durable else "--data-checksums",
-        ]  # fmt: skip
-        try:
-            done = subprocess.run(  # noqa: S603
-                command, capture_output=True, text=True, pass_fds=(reader,), **self._identity()
+        with tempfile.NamedTemporaryFile("w", prefix="portal-initdb-") as secret:
+            secret.write(self.password + "\n")
+            secret.flush()
+            if self.account is not None:
+                os.chown(secret.name, self.account.uid, self.account.gid)
+            # The built-in locale sorts the same on every machine, whatever its libc.
+            command = [
+                str(self.binaries / "initdb"), f"--pgdata={directory}", f"--username={SUPERUSER}",
+                "--auth=scram-sha-256", f"--pwfile={secret.name}", "--encoding=UTF8",
+                "--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions",
+                *([] if self.durable else ["--no-sync"]),
+            ]  # fmt: skip
+            done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603
+                command, capture_output=True, text=True, **self._identity()
             )
-        finally:
-            os.close(reader)
         if done.returncode:
             raise Unavailable(f"PostgreSQL could not make its files: {done.stderr.strip()}")
 

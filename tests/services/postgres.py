@@ -94,9 +94,7 @@ def _free_port() -> int:
 
 
 def _start_server(run: Path) -> str:
-    server = EmbeddedPostgres(
-        run / "data", _free_port(), PASSWORD, durable=False, connections=300
-    )
+    server = EmbeddedPostgres(run / "data", _free_port(), PASSWORD, durable=False, connections=300)
     server.initialise()
     with (run / "server.log").open("wb") as log:
         server.spawn(log)
