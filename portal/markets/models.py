@@ -54,7 +54,8 @@ class Market(Base):
 class Quote(Base):
     """A price the portal stood behind, with every source that went into it or was left out.
 
-    `price_ticks` is None when there was no usable price; `reason` then says why.
+    `price_ticks` is None when there was no usable price; `reason` then says why. `observed_at` is
+    the age of the oldest ticker used: the quote is good for the staleness limit from there.
     """
 
     __tablename__ = "quote"
@@ -63,6 +64,7 @@ class Quote(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     market_id: Mapped[str] = mapped_column(ForeignKey("market.id"))
     at: Mapped[datetime] = mapped_column(default=utc_now)
+    observed_at: Mapped[datetime | None]
     price_ticks: Mapped[int | None]
     reason: Mapped[str | None] = mapped_column(Text)
     sources: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
