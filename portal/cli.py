@@ -1,0 +1,152 @@
+"""The command `portal`. Each subcommand imports its part only when it is called."""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import click
+
+from portal.core.errors import PortalError
+from portal.core.logs import configure_logging
+from portal.core.settings import load_settings
+
+
+class PortalGroup(click.Group):
+    """A group that prints a PortalError as a sentence and exits 1, without a stack trace."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand."""
+        try:
+            return super().invoke(ctx)
+        except PortalError as error:
+            hint = f" {error.hint}" if error.hint else ""
+            raise click.ClickException(f"{error.message}{hint}") from error
+
+
+def _call(module: str, function: str, *arguments: object, **options: object) -> None:
+    """Call `module.function(settings, …)`; a whole number it returns is the exit code."""
+    configure_logging()
+    settings = load_settings()
+    target: Callable[..., object] = getattr(import_module(module), function)
+    result = target(settings, *arguments, **options)
+    if isinstance(result, int) and result:
+        sys.exit(result)
+
+
+@click.group(cls=PortalGroup)
+@click.version_option(package_name="otc-portal", prog_name="portal")
+def main() -> None:
+    """OTC Portal: a self-hosted platform for trading coins against local money."""
+
+
+@main.command()
+@click.option("--verbose", is_flag=True, help="Show the database's and the chain's log too.")
+@click.option("--fresh", is_flag=True, help="Put the data of earlier runs aside and start anew.")
+def run(verbose: bool, fresh: bool) -> None:
+    """Start everything on this machine: database, chain, prices and every role."""
+    settings = load_settings()
+    supervisor = import_module("portal.run.supervisor")
+    sys.exit(supervisor.main(settings, verbose=verbose, fresh=fresh))
+
+
+@main.command()
+def web() -> None:
+    """Serve the back office, the H5 client and the API."""
+    _call("portal.run.web", "main")
+
+
+@main.command()
+def engine() -> None:
+    """Run the engine: the only writer of orders, trades and balances."""
+    _call("portal.engine.server", "main")
+
+
+@main.command()
+def scheduler() -> None:
+    """Run clearing, escrow, timers, prices and sweeps."""
+    _call("portal.scheduler", "main")
+
+
+@main.command()
+def stream() -> None:
+    """Serve live updates."""
+    _call("portal.stream.server", "main")
+
+
+@main.command()
+def replay() -> None:
+    """Serve recorded exchange prices (demo and tests)."""
+    _call("portal.markets.replay", "main")
+
+
+@main.group()
+def db() -> None:
+    """The database schema."""
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the schema and the back-office permissions to this version."""
+    _call("portal.migrations.runner", "upgrade")
+
+
+@main.group()
+def audit() -> None:
+    """The audit log."""
+
+
+@audit.command("verify")
+def audit_verify() -> None:
+    """Walk ledger, chain balances and audit log; exit 1 on any difference."""
+    _call("portal.audit.verify", "main")
+
+
+@main.group()
+def plugins() -> None:
+    """Payment gateways, fee models and compliance rules."""
+
+
+@plugins.command("list")
+def plugins_list() -> None:
+    """Show which plugins are installed, allowed and switched on."""
+    _call("portal.plugin_host.cli", "list_plugins")
+
+
+@main.group()
+def backoffice() -> None:
+    """The back office."""
+
+
+@backoffice.command("sync-permissions")
+def sync_permissions() -> None:
+    """Write the back office's roles and permissions to the database."""
+    _call("portal.backoffice.permissions", "sync")
+
+
+@main.group()
+def demo() -> None:
+    """Demo data; refused in production."""
+
+
+@demo.command("seed")
+def demo_seed() -> None:
+    """Put the demo people, markets and contracts in place; does nothing the second time."""
+    _call("portal.demo.cli", "seed")
+
+
+@demo.command("trade")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+def demo_trade(as_json: bool) -> None:
+    """Do one whole trade through the HTTP API of the running portal."""
+    _call("portal.demo.cli", "trade", as_json=as_json)
+
+
+@main.command()
+def doctor() -> None:
+    """Check the configuration and every part it names; exit 1 when something is wrong."""
+    sys.exit(import_module("portal.run.doctor").main())
+
+
+if __name__ == "__main__":
+    main()
