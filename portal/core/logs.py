@@ -1,4 +1,4 @@
-"""Logging of a process: one line an event on standard output, with the level first."""
+"""Logging of a process: one line an event on standard error, with the level first."""
 
 import logging
 import sys
@@ -9,9 +9,9 @@ QUIET = ("apscheduler", "urllib3", "web3", "websockets", "ccxt", "flask_appbuild
 
 
 def configure_logging(level: int = logging.INFO) -> None:
-    """Send standard logging and structlog to standard output. Libraries speak from WARNING on."""
+    """Send standard logging and structlog to standard error. Libraries speak from WARNING on."""
     logging.basicConfig(
-        level=level, stream=sys.stdout, format="%(levelname)-7s %(name)s: %(message)s", force=True
+        level=level, stream=sys.stderr, format="%(levelname)-7s %(name)s: %(message)s", force=True
     )
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -16,10 +16,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, LiteralString
 from urllib.parse import quote
 
 import psycopg
+from psycopg import sql
 
 from portal.core.errors import Unavailable
 
@@ -124,14 +125,10 @@ class EmbeddedPostgres:
                 self.data = _shared_data(self.data)
         self.process: subprocess.Popen[bytes] | None = None
 
-    def url(self, database: str) -> str:
-        """The SQLAlchemy address of `database` on this server."""
-        login = f"{SUPERUSER}:{quote(self.password, safe='')}"
-        return f"postgresql+psycopg://{login}@127.0.0.1:{self.port}/{database}"
-
-    def conninfo(self, database: str = "postgres") -> str:
-        """The psycopg address of `database` on this server."""
-        return self.url(database).replace("+psycopg", "", 1)
+    def url(self, database: str = "postgres", role: str = SUPERUSER) -> str:
+        """The address of `database` for `role`."""
+        login = f"{role}:{quote(self.password, safe='')}"
+        return f"postgresql://{login}@127.0.0.1:{self.port}/{database}"
 
     @property
     def initialised(self) -> bool:
@@ -171,14 +168,15 @@ class EmbeddedPostgres:
             raise Unavailable(f"PostgreSQL could not make its files: {done.stderr.strip()}")
 
     def _identity(self) -> dict[str, object]:
-        settings: dict[str, object] = {"cwd": "/", "env": self._environment()}
+        settings: dict[str, object] = {"cwd": "/", "env": self.environment()}
         if self.account is not None:
             settings |= {
                 "user": self.account.uid, "group": self.account.gid, "extra_groups": [],
             }  # fmt: skip
         return settings
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What the server's processes see of our environment."""
         # PG* variables of the caller's shell must not reach the server.
         return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
@@ -209,7 +207,7 @@ class EmbeddedPostgres:
     def ready(self) -> bool:
         """Whether the server answers a query now."""
         try:
-            with psycopg.connect(self.conninfo(), connect_timeout=2) as connection:
+            with psycopg.connect(self.url(), connect_timeout=2) as connection:
                 connection.execute("SELECT 1")
         except psycopg.OperationalError:
             return False
@@ -231,14 +229,18 @@ class EmbeddedPostgres:
         raise Unavailable(f"PostgreSQL did not answer within {seconds:.0f} seconds.")
 
     def execute(
-        self, statement: str, parameters: Sequence[object] = ()
+        self, statement: LiteralString | sql.Composed, parameters: Sequence[object] = ()
     ) -> list[tuple[object, ...]]:
         """Run one statement as superuser in the maintenance database, outside a transaction."""
-        with psycopg.connect(self.conninfo(), autocommit=True) as connection:
-            cursor = connection.execute(statement.encode(), parameters)
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            cursor = connection.execute(statement, parameters or None)
             return cursor.fetchall() if cursor.description else []
 
     def ensure_database(self, name: str) -> None:
-        """Create the database `name` unless it is there."""
+        """Create the role `name`, no superuser, and a database `name` of its own if missing."""
+        role = sql.Identifier(name)
+        if not self.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)):
+            self.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
+        self.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(self.password)))
         if not self.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)):
-            self.execute(f'CREATE DATABASE "{name}"')
+            self.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(role))

@@ -31,6 +31,8 @@ from portal.run.postgres import EmbeddedPostgres
 RUN_VARIABLE = "OTC_PORTAL_TEST_RUN"
 TEMPLATE = "portal_template"
 PASSWORD = "test"
+# As in a real installation, the tests own their database but are no superuser.
+ROLE = "portal"
 
 
 def _home() -> Path:
@@ -99,7 +101,8 @@ def _start_server(run: Path) -> str:
     with (run / "server.log").open("wb") as log:
         server.spawn(log)
     server.wait_ready()
-    return server.conninfo()
+    server.ensure_database(ROLE)
+    return server.url()
 
 
 def server_url() -> str:
@@ -119,7 +122,11 @@ def server_url() -> str:
 
 
 def _named(url: str, database: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path="/" + database))
+    parts = urlsplit(url)
+    where = parts.netloc
+    if "TEST_DATABASE_URL" not in os.environ:
+        where = f"{ROLE}:{PASSWORD}@{parts.hostname}:{parts.port}"
+    return urlunsplit(parts._replace(netloc=where, path="/" + database))
 
 
 def _recreate(url: str, name: str, template: str) -> None:
@@ -128,10 +135,16 @@ def _recreate(url: str, name: str, template: str) -> None:
             sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
         )
         connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                sql.Identifier(name), sql.Identifier(template)
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} {}").format(
+                sql.Identifier(name), sql.Identifier(template), _owner()
             )
         )
+
+
+def _owner() -> sql.Composable:
+    if "TEST_DATABASE_URL" in os.environ:
+        return sql.SQL("")
+    return sql.SQL("OWNER {}").format(sql.Identifier(ROLE))
 
 
 def _make_template(url: str) -> None:
