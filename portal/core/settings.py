@@ -16,6 +16,23 @@ DEMO_SECRET = "demo-only-secret-not-for-production"  # noqa: S105
 DEV_RELAYER_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 DEV_ARBITER_KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
 DEV_CHAIN_ID = 31337
+SECRETS = ("secret_key", "master_key", "engine_token")
+SHORTEST_SECRET = 32
+# The ten keys of the phrase "test test test … junk", as every development node prints them.
+DEV_KEYS = frozenset(
+    {
+        DEV_RELAYER_KEY.removeprefix("0x"),
+        DEV_ARBITER_KEY.removeprefix("0x"),
+        "5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
+        "7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6",
+        "47e179ec197488593b187f80a00eb0da91f1b9d0b13f8733639f19c30a34926a",
+        "8b3a350cf5c34c9194ca85829a2df0ec3153be0318b5e2d3348e872092edffba",
+        "92db14e403b83dfe3df233f83dfa3a0d7096f21ca9b0d6d6b8d88b2b4ec1564e",
+        "4bbbf85ce3377467afe5d46f804f221813b2bb87f24d81f60f1fcdbf7cbf4356",
+        "dbda1821b80551c9d65939329250298aa3472ba22feea921c0cf5d620ea67b97",
+        "2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6",
+    }
+)
 
 
 class Settings(BaseSettings):
@@ -48,6 +65,9 @@ class Settings(BaseSettings):
     web_threads: int = Field(16, description="Worker threads of a web process")
 
     chain_rpc_urls: str | None = Field(None, description="RPC endpoints, comma separated")
+    chain_id: int = Field(
+        DEV_CHAIN_ID, description="EIP-155 number of the chain; signatures are bound to it"
+    )
     chain_confirmations: int = Field(1, description="Blocks until a transaction counts")
     relayer_key: SecretStr = Field(SecretStr(DEV_RELAYER_KEY), description="Pays gas")
     arbiter_key: SecretStr = Field(SecretStr(DEV_ARBITER_KEY), description="Signs decisions")
@@ -55,6 +75,9 @@ class Settings(BaseSettings):
         3600, description="How long after the payment window the chain still accepts 'paid'"
     )
 
+    demo_prices: Literal["recorded", "live"] = Field(
+        "recorded", description="What `portal run` feeds a demo with: recordings or real exchanges"
+    )
     price_replay_url: str | None = Field(None, description="Redirects feeds (demo, tests)")
     price_sweep_seconds: float = Field(5.0, description="How often prices are fetched")
     price_staleness_seconds: int = Field(60, description="Older tickers are not used")
@@ -66,6 +89,13 @@ class Settings(BaseSettings):
         "sepa,maker_taker,regional_rules", description="Entry points that may be loaded"
     )
     session_hours: int = Field(12, description="Life of a trader's session")
+    ratelimit_storage_uri: str = Field(
+        "memory://", description="Where request counts are kept; shared by all web processes"
+    )
+    rate_limit_per_minute: int = Field(600, description="API requests a minute per person")
+    rate_limit_auth_per_minute: int = Field(
+        60, description="Log-ins and sign-ups a minute per address"
+    )
     h5_dist: Path = Field(Path("h5_client/dist"), description="The built H5 client")
 
     @property
@@ -75,8 +105,19 @@ class Settings(BaseSettings):
 
     @property
     def required_database_url(self) -> str:
-        """The database URL: as set, or that of the embedded server."""
-        return self.database_url or (f"postgresql://postgres@127.0.0.1:{self.postgres_port}/portal")
+        """The database URL: as set, or that of the server that `portal run` starts."""
+        if self.database_url:
+            return self.database_url
+        try:
+            password = self.postgres_password_file.read_text().strip()
+        except FileNotFoundError:
+            password = ""
+        return f"postgresql://portal:{password}@127.0.0.1:{self.postgres_port}/portal"
+
+    @property
+    def postgres_password_file(self) -> Path:
+        """Where `portal run` keeps the password that it made for its own PostgreSQL."""
+        return self.var_dir / "postgres.password"
 
     @cached_property
     def rpc_urls(self) -> list[str]:
@@ -97,21 +138,44 @@ class Settings(BaseSettings):
 
     def production_problems(self) -> list[str]:
         """Why this configuration must not serve real money; empty when it may."""
+        return [*self._secret_problems(), *self._exposure_problems(), *self._demo_problems()]
+
+    def _secret_problems(self) -> list[str]:
         problems = []
-        for name in ("secret_key", "master_key", "engine_token"):
-            if getattr(self, name).get_secret_value() == DEMO_SECRET:
+        values = {name: getattr(self, name).get_secret_value() for name in SECRETS}
+        for name, value in values.items():
+            if value == DEMO_SECRET:
                 problems.append(f"{name.upper()} is the demo secret: set one of your own.")
+            elif len(value) < SHORTEST_SECRET:
+                problems.append(
+                    f"{name.upper()} has {len(value)} characters: "
+                    f"use {SHORTEST_SECRET} or more, e.g. from `openssl rand -base64 32`."
+                )
+        if len(set(values.values())) < len(values) and not problems:
+            problems.append("SECRET_KEY, MASTER_KEY and ENGINE_TOKEN must all differ.")
+        for name in ("relayer_key", "arbiter_key"):
+            if getattr(self, name).get_secret_value().lower().removeprefix("0x") in DEV_KEYS:
+                problems.append(f"{name.upper()} is a public development key.")
+        return problems
+
+    def _exposure_problems(self) -> list[str]:
+        problems = []
         if self.debug:
             problems.append("DEBUG is on: it shows code and data to strangers.")
         if not self.base_url.startswith("https://"):
             problems.append("PUBLIC_URL is not https: cookies would travel in clear.")
+        if not self.stream_address.startswith("wss://"):
+            problems.append("STREAM_URL is not wss: live updates would travel in clear.")
+        return problems
+
+    def _demo_problems(self) -> list[str]:
+        problems = []
         if self.database_url is None:
             problems.append("DATABASE_URL is not set: the embedded database is for demos.")
         if self.chain_rpc_urls is None:
             problems.append("CHAIN_RPC_URLS is not set: the local chain is for demos.")
-        for name, dev in (("relayer_key", DEV_RELAYER_KEY), ("arbiter_key", DEV_ARBITER_KEY)):
-            if getattr(self, name).get_secret_value().lower() == dev:
-                problems.append(f"{name.upper()} is a public development key.")
+        if self.chain_id == DEV_CHAIN_ID:
+            problems.append(f"CHAIN_ID is {DEV_CHAIN_ID}, the development chain's.")
         if self.price_replay_url:
             problems.append("PRICE_REPLAY_URL is set: prices would be recordings.")
         return problems
