@@ -129,7 +129,8 @@ def _put(body: Any, path: str, value: Decimal | int) -> None:
     for step in way:
         body = body[int(step)] if isinstance(body, list) else body[step]
     key: Any = int(last) if isinstance(body, list) else last
-    body[key] = f"{value:f}" if isinstance(body[key], str) else orjson.Fragment(f"{value:f}")
+    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
+    body[key] = text if isinstance(body[key], str) else orjson.Fragment(text)
 
 
 def _number(value: object) -> orjson.Fragment:

@@ -1,0 +1,176 @@
+"""The scheduler role: the portal's recurring work, done by one leader.
+
+Any number of schedulers may run; the one that holds a PostgreSQL advisory lock works, the others
+stand by and take over when its connection ends. Between a leader losing its connection and
+stopping, a run may overlap with the next leader's: jobs submit keyed commands and persisted
+intents, so doing one twice changes nothing.
+"""
+
+import importlib
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from portal.core.clock import utc_now
+from portal.core.db import libpq_url
+from portal.core.jobs import JobContext
+from portal.core.settings import Settings
+from portal.job_runs import close_lost_runs, recorded
+
+log = logging.getLogger(__name__)
+
+LEADER_LOCK = int.from_bytes(b"otcsched")
+STANDBY_SECONDS = 2.0
+LEADER_CHECK_SECONDS = 1.0
+
+JobFunction = Callable[[JobContext], str | None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A function of a JobContext, run every so many seconds; its answer is the run's message."""
+
+    name: str
+    function: str
+    every: Callable[[Settings], float]
+
+    def resolve(self) -> JobFunction:
+        """The function itself. Raises ImportError or AttributeError when there is none."""
+        module, _, name = self.function.partition(":")
+        found: JobFunction = getattr(importlib.import_module(module), name)
+        return found
+
+
+def _sweep(settings: Settings) -> float:
+    return settings.sweep_seconds
+
+
+# Everything that runs by itself.
+JOBS = (
+    Job("prices.sweep", "portal.markets.jobs:run_price_sweep", lambda s: s.price_sweep_seconds),
+    Job("markets.sync", "portal.markets.jobs:run_market_sync", lambda s: 30.0),
+    Job("trades.clearing", "portal.trades.jobs:run_clearing", _sweep),
+    Job("trades.timers", "portal.trades.jobs:run_timers", _sweep),
+    Job("escrow.events", "portal.escrow.jobs:run_escrow_events", _sweep),
+    Job("escrow.intents", "portal.escrow.jobs:track_intents", _sweep),
+    Job("escrow.deposits", "portal.escrow.jobs:scan_deposits", _sweep),
+    Job("jobs.prune", "portal.job_runs:run_prune", lambda s: 60.0),
+)
+
+
+class Leadership:
+    """The advisory lock of the one working scheduler, on a connection of its own."""
+
+    def __init__(self, database_url: str, *, lock: int = LEADER_LOCK) -> None:
+        self._url = libpq_url(database_url)
+        self._lock = lock
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def acquire(self) -> bool:
+        """Try to become the leader; False while another is, or the database is away."""
+        try:
+            connection = self._connection or psycopg.connect(
+                self._url, autocommit=True, connect_timeout=5, application_name="portal scheduler"
+            )
+            self._connection = connection
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (self._lock,)).fetchone()
+        except psycopg.Error as error:
+            log.warning("scheduler: no database: %s", error)
+            self.release()
+            return False
+        return bool(row and row[0])
+
+    def held(self) -> bool:
+        """Whether the lock is still ours: it ends with the connection."""
+        if self._connection is None:
+            return False
+        try:
+            self._connection.execute("SELECT 1")
+        except psycopg.Error as error:
+            log.warning("scheduler: leadership lost: %s", error)
+            self.release()
+            return False
+        return True
+
+    def release(self) -> None:
+        """Close the connection, and the lock with it."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class Scheduler:
+    """Runs the jobs while it leads.
+
+    Args:
+        jobs: the registry; a test may give its own.
+    """
+
+    def __init__(self, context: JobContext, jobs: tuple[Job, ...] = JOBS) -> None:
+        self._context = context
+        self._functions = [(job, job.resolve()) for job in jobs]
+        self._leadership = Leadership(context.database.url)
+        self._stop = threading.Event()
+        self.leading = threading.Event()
+
+    def run(self) -> None:
+        """Stand by, lead, stand by again…, until `stop` is called."""
+        while not self._stop.is_set():
+            if self._leadership.acquire():
+                self._lead()
+            self._stop.wait(STANDBY_SECONDS)
+        self._leadership.release()
+
+    def stop(self) -> None:
+        """Let running jobs end, start no more, give the lead away."""
+        self._stop.set()
+
+    def _lead(self) -> None:
+        log.info("scheduler: leading")
+        close_lost_runs(self._context.database)
+        clockwork = self._clockwork()
+        clockwork.start()
+        self.leading.set()
+        try:
+            while not self._stop.wait(LEADER_CHECK_SECONDS) and self._leadership.held():
+                pass
+        finally:
+            self.leading.clear()
+            clockwork.shutdown(wait=True)
+            self._leadership.release()
+            log.info("scheduler: no longer leading")
+
+    def _clockwork(self) -> BackgroundScheduler:
+        clockwork = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(len(self._functions) or 1)},
+            # A late run is done once, not once per missed time, and never beside itself.
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone="UTC",
+        )
+        for job, function in self._functions:
+            clockwork.add_job(
+                recorded,
+                "interval",
+                args=(job.name, function, self._context),
+                seconds=job.every(self._context.settings),
+                id=job.name,
+                next_run_time=utc_now(),
+            )
+        return clockwork
+
+
+def run_scheduler(context: JobContext) -> None:
+    """`portal scheduler`: until SIGTERM or Ctrl-C. Raises when a job's function is missing."""
+    # APScheduler reports every run it skips because the last one still goes on.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    scheduler = Scheduler(context)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: scheduler.stop())
+    scheduler.run()
