@@ -1,0 +1,62 @@
+"""Creditor references (ISO 11649): RF, two check digits, and up to 21 characters.
+
+The body is "TR" and the trade's number in Crockford's base 32 (no I, L, O, U), at least six
+characters: unique per trade, always the same for the same trade, and a typing error shows in
+the check digits.
+"""
+
+import re
+
+from stdnum import iso11649
+from stdnum.exceptions import ValidationError
+from stdnum.iso7064 import mod_97_10
+
+_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+# As people copy it: blanks anywhere between the characters.
+_CANDIDATE = re.compile(r"(?<![A-Z0-9])RF ?\d ?\d(?: ?[A-Z0-9]){1,21}")
+
+
+def creditor_reference(trade_id: int) -> str:
+    """The RF reference of a trade, without blanks."""
+    if trade_id < 0:
+        raise ValueError(f"trade ids are not negative: {trade_id}")
+    body = "TR" + _base32(trade_id).rjust(6, "0")
+    return f"RF{mod_97_10.calc_check_digits(body + 'RF')}{body}"
+
+
+def find_references(text: str) -> tuple[str, ...]:
+    """Every valid RF reference in a free text, in order, each once."""
+    found: dict[str, None] = {}
+    for candidate in _CANDIDATE.finditer(text.upper()):
+        reference = _longest_valid(candidate.group())
+        if reference:
+            found[reference] = None
+    return tuple(found)
+
+
+def grouped(reference: str) -> str:
+    """The reference in groups of four, as people read it."""
+    return " ".join(re.findall(".{1,4}", reference))
+
+
+def _longest_valid(candidate: str) -> str | None:
+    """Words after the reference look like more of it: cut them off until the digits agree.
+
+    Ends are tried at blanks only; the check digits tell the right one from the others.
+    """
+    words = candidate.split(" ")
+    for count in range(len(words), 0, -1):
+        joined = "".join(words[:count])
+        try:
+            return str(iso11649.validate(joined))
+        except ValidationError:
+            continue
+    return None
+
+
+def _base32(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 32)
+        digits = _DIGITS[digit] + digits
+    return digits
