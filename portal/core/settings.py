@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     chain_confirmations: int = Field(1, description="Blocks until a transaction counts")
     relayer_key: SecretStr = Field(SecretStr(DEV_RELAYER_KEY), description="Pays gas")
     arbiter_key: SecretStr = Field(SecretStr(DEV_ARBITER_KEY), description="Signs decisions")
+    fee_address: str | None = Field(
+        None, description="Gets the platform's fees on chain; empty = the relayer's address"
+    )
     escrow_grace_seconds: int = Field(
         3600, description="How long after the payment window the chain still accepts 'paid'"
     )
