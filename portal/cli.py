@@ -46,8 +46,7 @@ def main() -> None:
 def run(verbose: bool, fresh: bool) -> None:
     """Start everything on this machine: database, chain, prices and every role."""
     settings = load_settings()
-    supervisor = import_module("portal.run.supervisor")
-    sys.exit(supervisor.main(settings, verbose=verbose, fresh=fresh))
+    sys.exit(import_module("portal.run.main").main(settings, verbose=verbose, fresh=fresh))
 
 
 @main.command()

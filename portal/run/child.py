@@ -5,7 +5,9 @@ import contextlib
 import ctypes
 import os
 import signal
+import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -43,6 +45,24 @@ class Part:
     directory: Path | None = None
 
 
+def _exit_of(process: subprocess.Popen[bytes]) -> "asyncio.Future[int]":
+    """The exit code to come. A thread waits for it: it blocks, and only for this process."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[int] = loop.create_future()
+
+    def settle(code: int) -> None:
+        if not future.done():
+            future.set_result(code)
+
+    def wait() -> None:
+        code = process.wait()
+        with contextlib.suppress(RuntimeError):  # The loop has ended: nobody asks any more.
+            loop.call_soon_threadsafe(settle, code)
+
+    threading.Thread(target=wait, name=f"wait-{process.pid}", daemon=True).start()
+    return future
+
+
 def die_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
     """For `preexec_fn`: have Linux signal the child when its parent dies, however it dies."""
     libc = _LIBC
@@ -69,22 +89,24 @@ class Child:
         self.log = logs / f"{part.name}.log"
         self.say = say
         self.lines: deque[str] = deque(maxlen=KEPT_LINES)
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self.started = 0.0
+        self._exit: asyncio.Future[int] | None = None
         self._reading: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start the process. It ends with us, even when we are killed."""
         part, account = self.part, self.part.account
-        self.process = await asyncio.create_subprocess_exec(
-            *part.command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+        # Not asyncio's own subprocess: that one ends only when nobody holds the pipe any more,
+        # and an orphaned worker of a killed server holds it.
+        self.process = subprocess.Popen(  # noqa: S603
+            part.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             # A session of its own: Ctrl-C in the terminal reaches us alone, and we stop it.
             start_new_session=True,
             preexec_fn=die_with_parent(part.stop_signal),
-            limit=LONGEST_LINE,
             env=part.environment,
             cwd=part.directory,
             user=account.uid if account else None,
@@ -93,15 +115,20 @@ class Child:
         )
         self.started = time.monotonic()
         self.files.note(part.name, self.process.pid, part.stop_signal)
+        self._exit = _exit_of(self.process)
         self._reading = asyncio.create_task(self._read(self.process))
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
+    async def _read(self, process: subprocess.Popen[bytes]) -> None:
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
-        with self.log.open("ab") as log:
-            while process.stdout is not None:
+        reader = asyncio.StreamReader(limit=LONGEST_LINE)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), process.stdout
+        )
+        with contextlib.closing(transport), self.log.open("ab") as log:
+            while True:
                 try:
-                    raw = await process.stdout.readline()
+                    raw = await reader.readline()
                 except ValueError:  # A line longer than the limit: the buffer was dropped.
                     raw = b"(a very long line was left out)\n"
                 if not raw:
@@ -117,9 +144,9 @@ class Child:
 
     async def ended(self) -> int:
         """Wait for the end of the process; its exit code (negative: the signal)."""
-        if self.process is None:
+        if self._exit is None:
             raise RuntimeError(f"{self.part.name} was never started")
-        code = await self.process.wait()
+        code = await asyncio.shield(self._exit)
         self._kill_group()
         if self._reading is not None:
             with contextlib.suppress(TimeoutError):
@@ -129,7 +156,7 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        return self.process is not None and self.process.returncode is None
+        return self._exit is not None and not self._exit.done()
 
     def send(self, number: signal.Signals) -> None:
         """Signal the process if it lives."""

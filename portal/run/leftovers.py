@@ -16,7 +16,7 @@ import psutil
 
 from portal.core.errors import Conflict
 
-STOP_SECONDS = 10.0
+STOP_SECONDS = 5.0
 
 
 class RunFiles:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,9 +35,13 @@ class Console:
         if self.coloured:
             colour = COLOURS[self._names.setdefault(name, len(self._names)) % len(COLOURS)]
             label = f"\x1b[{colour}m{label}\x1b[0m"
-        # A terminal that went away must not stop the portal from stopping well.
+        self.plain(f"{label} │ {line}")
+
+    def plain(self, line: str) -> None:
+        """Print one line as it is."""
+        # A terminal that went away must not keep the portal from stopping well.
         with contextlib.suppress(OSError, ValueError):
-            self.output.write(f"{label} │ {line}\n")
+            self.output.write(f"{line}\n")
             self.output.flush()
 
 
@@ -172,8 +175,3 @@ def _how(code: int) -> str:
     if code >= 0:
         return f"exit {code}"
     return f"killed by {signal.Signals(-code).name}"
-
-
-def console() -> Console:
-    """The console of this process."""
-    return Console(sys.stdout)
