@@ -12,7 +12,7 @@ from decimal import Decimal
 from portal.core.errors import InvalidInput
 
 MAX_UNITS = 2**63 - 1
-_PLAIN_DECIMAL = re.compile(r"(-?)(\d{1,30})(?:\.(\d{1,30}))?")
+_PLAIN_DECIMAL = re.compile(r"(-?)(\d{1,30})(?:\.(\d{1,30}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def quote_units(
     the price says, and a buyer never pays a whole unit more.
     """
     numerator = quantity * price_ticks * 10**quote_places
-    return -(-numerator // int(10 ** (base_places + price_places)))
+    return int(-(-numerator // 10 ** (base_places + price_places)))
 
 
 def bps_up(units: int, bps: int) -> int:

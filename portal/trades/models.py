@@ -47,6 +47,7 @@ class Trade(Base):
     index_ticks: Mapped[int | None]
     quote_id: Mapped[int | None]
     reserved: Mapped[int]
+    max_buyer_fee: Mapped[int]
     buyer_fee: Mapped[int]
     seller_fee: Mapped[int]
     fee_note: Mapped[str | None] = mapped_column(Text)

@@ -1,0 +1,33 @@
+"""Chained hashes over canonical JSON: how journals and event logs become tamper-evident."""
+
+import hashlib
+from typing import Any
+
+import orjson
+
+START = "0" * 64
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with sorted keys and no spaces: the same bytes for the same value, always."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def link(previous: str, content: bytes) -> str:
+    """SHA-256 over the previous link's hex digest and this link's content."""
+    return hashlib.sha256(previous.encode() + b"\n" + content).hexdigest()
+
+
+def event_hash(
+    previous: str,
+    *,
+    stream: str,
+    seq: int,
+    at_ms: int,
+    actor: str,
+    kind: str,
+    subject: str,
+    data: Any,
+) -> str:
+    """The hash of one audit event, over every column but the hash itself."""
+    return link(previous, canonical([stream, seq, at_ms, actor, kind, subject, data]))

@@ -1,0 +1,63 @@
+"""Market terms and index prices."""
+
+from typing import Any
+
+from portal.core.errors import InvalidInput
+from portal.core.money import MAX_UNITS, quote_units
+from portal.engine.commands import DefineMarket, IndexTick
+from portal.engine.state import MarketInShard, ShardState
+from portal.orders.rules import MAX_MARGIN_BPS, MarketTerms, floating_price
+
+
+def define(state: ShardState, command: DefineMarket) -> dict[str, Any]:
+    """Create a market or change its terms. Its assets and places never change."""
+    terms = MarketTerms(**command.model_dump(exclude={"key", "kind"}))
+    market = state.markets.get(command.id)
+    if market is None:
+        market = state.markets[command.id] = MarketInShard(terms)
+    else:
+        _refuse_new_units(market.terms, terms)
+        market.terms = terms
+    state.changes.markets[command.id] = market
+    state.emit("system", "market.defined", f"market:{command.id}", status=terms.status)
+    return {"market": command.id}
+
+
+def tick(state: ShardState, command: IndexTick) -> dict[str, Any]:
+    """Take a new index price. Only a pause and its end are events; a price is a stored quote."""
+    market = state.market(command.market)
+    _refuse_overflow(market.terms, command.price or 0)
+    was_paused, is_paused = market.index_ticks is None, command.price is None
+    market.index_ticks, market.index_at_ms = command.price, state.at_ms
+    market.quote_id = command.quote_id
+    market.index_reason = (command.reason or "No fresh price.") if is_paused else None
+    state.changes.markets[command.market] = market
+    if was_paused != is_paused:
+        name = "market.price_lost" if is_paused else "market.price_found"
+        state.emit("system", name, f"market:{command.market}", reason=market.index_reason)
+    return {"market": command.market}
+
+
+def _refuse_overflow(terms: MarketTerms, price: int) -> None:
+    """The dearest floating price of the largest trade must still be countable."""
+    dearest = floating_price(price, MAX_MARGIN_BPS) if price else 0
+    total = quote_units(
+        terms.max_trade,
+        dearest,
+        base_places=terms.base_places,
+        price_places=terms.price_places,
+        quote_places=terms.quote_places,
+    )
+    if total > MAX_UNITS:
+        raise InvalidInput("price is too large for this market.", field="price", value=price)
+
+
+def _refuse_new_units(old: MarketTerms, new: MarketTerms) -> None:
+    for name in ("base", "quote", "base_places", "quote_places", "price_places", "escrow"):
+        if getattr(old, name) != getattr(new, name):
+            raise InvalidInput(
+                f"{name} of a market can't be changed: its orders are counted in it.",
+                field=name,
+                value=getattr(new, name),
+                hint="Open another market and halt this one.",
+            )

@@ -1,0 +1,90 @@
+"""How the other processes hand commands to the engine."""
+
+import itertools
+import socket
+import threading
+from typing import Any
+
+from portal.core.errors import Unavailable, from_dict
+from portal.core.settings import Settings
+from portal.engine import frames
+
+_TIMEOUT_SECONDS = 15.0
+
+
+class EngineClient:
+    """Submits commands over one connection per thread; thread-safe."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._address = (settings.engine_host, settings.engine_port)
+        self._token = settings.engine_token.get_secret_value()
+        self._local = threading.local()
+        self._ids = itertools.count(1)
+
+    def submit(self, command: dict[str, Any]) -> dict[str, Any]:
+        """The engine's answer once it is durable.
+
+        Raises the engine's refusal as a PortalError; Unavailable when it can't be reached or
+        does not answer in time: with a `key` in the command, asking again is safe.
+        """
+        request = {"id": next(self._ids), "command": command}
+        try:
+            reply = self._exchange(request)
+        except (OSError, frames.BadFrame) as error:
+            self._drop()
+            raise Unavailable(
+                "The trading engine does not answer just now.",
+                hint="Your request may not have been carried out. Try again in a moment.",
+            ) from error
+        if "error" in reply:
+            raise from_dict(reply["error"])
+        result: dict[str, Any] = reply["result"]
+        return result
+
+    def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
+        payload = frames.pack(request)
+        connection, fresh = self._connection()
+        try:
+            connection.sendall(payload)
+            return _receive(connection, request["id"])
+        except ConnectionError:
+            self._drop()
+            if fresh or not request["command"].get("key"):
+                raise
+        connection, _ = self._connection()
+        connection.sendall(payload)
+        return _receive(connection, request["id"])
+
+    def _connection(self) -> tuple[socket.socket, bool]:
+        existing: socket.socket | None = getattr(self._local, "socket", None)
+        if existing is not None:
+            return existing, False
+        connection = socket.create_connection(self._address, timeout=_TIMEOUT_SECONDS)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(frames.pack({"token": self._token}))
+        self._local.socket = connection
+        return connection, True
+
+    def _drop(self) -> None:
+        connection: socket.socket | None = getattr(self._local, "socket", None)
+        self._local.socket = None
+        if connection is not None:
+            connection.close()
+
+
+def _receive(connection: socket.socket, request_id: int) -> dict[str, Any]:
+    while True:
+        length = frames.length_of(_exactly(connection, frames.HEADER.size))
+        reply = frames.unpack(_exactly(connection, length))
+        if reply.get("id") == request_id:
+            return reply
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < size:
+        part = connection.recv(size - len(parts))
+        if not part:
+            raise ConnectionError("the engine closed the connection")
+        parts += part
+    return bytes(parts)

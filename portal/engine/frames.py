@@ -1,0 +1,43 @@
+"""How the engine and its clients talk: length-prefixed JSON frames over TCP.
+
+A frame is a 4-byte big-endian length and that many bytes of JSON. The first frame of a client
+is `{"token"}`; then `{"id", "command"}`, answered in any order by `{"id", "result"}` or
+`{"id", "error"}`.
+"""
+
+import struct
+from typing import Any
+
+import orjson
+
+MAX_FRAME = 1_000_000
+HEADER = struct.Struct(">I")
+
+
+class BadFrame(Exception):
+    """The other side does not speak this protocol."""
+
+
+def pack(message: dict[str, Any]) -> bytes:
+    """A message as a frame."""
+    body = orjson.dumps(message)
+    return HEADER.pack(len(body)) + body
+
+
+def length_of(header: bytes) -> int:
+    """The length a header announces. Raises BadFrame beyond MAX_FRAME."""
+    (length,) = HEADER.unpack(header)
+    if length > MAX_FRAME:
+        raise BadFrame(f"a frame of {length} bytes")
+    return int(length)
+
+
+def unpack(body: bytes) -> dict[str, Any]:
+    """The message of a frame. Raises BadFrame."""
+    try:
+        message = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadFrame("not JSON") from error
+    if not isinstance(message, dict):
+        raise BadFrame("not an object")
+    return message

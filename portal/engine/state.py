@@ -1,0 +1,218 @@
+"""A shard in memory, and what a command changed in it."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from portal.core.errors import Conflict, InvalidInput, NotFound
+from portal.core.money import MAX_UNITS
+from portal.ledger.rules import OUTSIDE, AccountKey, Line, sums_to_zero
+from portal.orders.book import Book
+from portal.orders.rules import OPEN, MarketTerms, OrderState
+from portal.trades.rules import TradeState
+
+
+@dataclass(slots=True)
+class AccountState:
+    """An account and its balance in ledger units."""
+
+    id: int
+    balance: int
+
+
+@dataclass(slots=True)
+class MarketInShard:
+    """A market's terms, its index and its book."""
+
+    terms: MarketTerms
+    index_ticks: int | None = None
+    index_at_ms: int | None = None
+    index_reason: str | None = None
+    quote_id: int | None = None
+    book: Book = field(default_factory=Book)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """A ledger entry with its posting lines: (account id, amount, balance after)."""
+
+    id: int
+    seq: int
+    at_ms: int
+    kind: str
+    order_id: int | None
+    trade_id: int | None
+    reference: str | None
+    postings: list[tuple[int, int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """Something that happened, for the event log."""
+
+    at_ms: int
+    actor: str
+    kind: str
+    subject: str
+    data: dict[str, Any]
+
+
+@dataclass
+class Changes:
+    """Everything a batch must write."""
+
+    orders: dict[int, OrderState] = field(default_factory=dict)
+    trades: dict[int, TradeState] = field(default_factory=dict)
+    accounts: dict[AccountKey, AccountState] = field(default_factory=dict)
+    markets: dict[str, MarketInShard] = field(default_factory=dict)
+    entries: list[EntryRow] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return any((self.orders, self.trades, self.accounts, self.markets, self.events))
+
+
+class ShardState:
+    """All that a shard's rules read and change. Deterministic: no clock, no randomness."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.seq = 0
+        self.next_id = 1
+        self.markets: dict[str, MarketInShard] = {}
+        self.orders: dict[int, OrderState] = {}
+        self.trades: dict[int, TradeState] = {}
+        self.accounts: dict[AccountKey, AccountState] = {}
+        self.changes = Changes()
+        self.at_ms = 0
+
+    def new_id(self) -> int:
+        """The next id of this shard, shared by orders, trades, entries and accounts."""
+        self.next_id += 1
+        return self.next_id - 1
+
+    def market(self, market_id: str) -> MarketInShard:
+        """The market. Raises NotFound."""
+        market = self.markets.get(market_id)
+        if market is None:
+            raise NotFound(f"There is no market {market_id[:40]}.", field="market")
+        return market
+
+    def order(self, order_id: int) -> OrderState:
+        """An open order. Raises Conflict when it is not open (any more)."""
+        order = self.orders.get(order_id)
+        if order is None:
+            raise Conflict(f"Order {order_id} is not open.", field="order_id", value=order_id)
+        return order
+
+    def trade(self, trade_id: int) -> TradeState:
+        """A trade that is not over. Raises Conflict."""
+        trade = self.trades.get(trade_id)
+        if trade is None:
+            raise Conflict(f"Trade {trade_id} is not open.", field="trade_id", value=trade_id)
+        return trade
+
+    def balance(self, key: AccountKey) -> int:
+        """What an account holds; 0 when it was never used."""
+        account = self.accounts.get(key)
+        return account.balance if account else 0
+
+    def require(self, key: AccountKey, units: int, *, input_field: str) -> None:
+        """Raises InvalidInput naming `input_field` unless the account holds `units`."""
+        if self.balance(key) < units:
+            raise InvalidInput(
+                f"Not enough {key.asset}: this needs more than is {key.kind}.",
+                field=input_field,
+                hint=f"Deposit {key.asset} or choose a smaller amount.",
+            )
+
+    def post(
+        self,
+        kind: str,
+        lines: list[Line],
+        *,
+        order_id: int | None = None,
+        trade_id: int | None = None,
+        reference: str | None = None,
+    ) -> None:
+        """Book an entry. Raises RuntimeError when it does not balance or overdraws: a defect."""
+        if not sums_to_zero(lines):
+            raise RuntimeError(f"entry {kind} does not sum to zero: {lines}")
+        postings = []
+        for key, amount in lines:
+            account = self.accounts.get(key)
+            if account is None:
+                account = self.accounts[key] = AccountState(self.new_id(), 0)
+            account.balance += amount
+            if key.kind != OUTSIDE and account.balance < 0:
+                raise RuntimeError(f"entry {kind} overdraws {key}")
+            if abs(account.balance) > MAX_UNITS:
+                raise RuntimeError(f"entry {kind} overflows {key}")
+            self.changes.accounts[key] = account
+            postings.append((account.id, amount, account.balance))
+        self.changes.entries.append(
+            EntryRow(
+                self.new_id(), self.seq, self.at_ms, kind, order_id, trade_id, reference, postings
+            )
+        )
+
+    def emit(self, actor: str, kind: str, subject: str, **data: Any) -> None:
+        """Record that something happened."""
+        self.changes.events.append(EventRow(self.at_ms, actor, kind, subject, data))
+
+    def touch_order(self, order: OrderState) -> None:
+        """Note an order as changed; a closed one leaves memory and book."""
+        order.updated_ms = self.at_ms
+        self.changes.orders[order.id] = order
+        if order.status == OPEN:
+            self.orders[order.id] = order
+        else:
+            self.orders.pop(order.id, None)
+            self.markets[order.market_id].book.remove(order)
+
+    def touch_trade(self, trade: TradeState) -> None:
+        """Note a trade as changed; a closed one leaves memory."""
+        trade.updated_ms = self.at_ms
+        self.changes.trades[trade.id] = trade
+        if trade.closed:
+            self.trades.pop(trade.id, None)
+        else:
+            self.trades[trade.id] = trade
+
+    def take_changes(self) -> Changes:
+        """Hand over what changed and start afresh."""
+        changes, self.changes = self.changes, Changes()
+        return changes
+
+    def restore(
+        self,
+        *,
+        markets: Iterable[MarketInShard],
+        orders: Iterable[OrderState],
+        trades: Iterable[TradeState],
+        accounts: Iterable[tuple[AccountKey, AccountState]],
+    ) -> None:
+        """Fill the memory from stored rows. Orders must come oldest first."""
+        self.markets = {market.terms.id: market for market in markets}
+        self.trades = {trade.id: trade for trade in trades}
+        self.accounts = dict(accounts)
+        for order in orders:
+            self.orders[order.id] = order
+            self.markets[order.market_id].book.add(order)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything in plain values, for comparing two states."""
+        return {
+            "seq": self.seq,
+            "next_id": self.next_id,
+            "markets": {
+                id_: [asdict(m.terms), m.index_ticks, m.index_at_ms, m.index_reason, m.quote_id]
+                for id_, m in sorted(self.markets.items())
+            },
+            "orders": {id_: asdict(order) for id_, order in sorted(self.orders.items())},
+            "trades": {id_: asdict(trade) for id_, trade in sorted(self.trades.items())},
+            "accounts": {
+                f"{key.owner_id}|{key.asset}|{key.kind}": [account.id, account.balance]
+                for key, account in sorted(self.accounts.items())
+            },
+        }

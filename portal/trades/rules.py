@@ -1,0 +1,201 @@
+"""The trade state machine as a table, and the arithmetic of a settlement. Pure.
+
+Nothing else decides which state follows which. An illegal move raises Conflict.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from portal.core.errors import Conflict, Forbidden
+
+
+class State(StrEnum):
+    """Where a trade stands."""
+
+    MATCHED = "matched"
+    HELD = "held"
+    LOCKING = "locking"
+    ESCROW_LOCKED = "escrow_locked"
+    AWAITING_PAYMENT = "awaiting_payment"
+    PAID = "paid"
+    VERIFIED = "verified"
+    RELEASED = "released"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REFUNDED = "refunded"
+    DISPUTED = "disputed"
+    RESOLVED_BUYER = "resolved_buyer"
+    RESOLVED_SELLER = "resolved_seller"
+    RESOLVED_SPLIT = "resolved_split"
+
+
+class Event(StrEnum):
+    """What can happen to a trade."""
+
+    CLEAR = "clear"
+    HOLD = "hold"
+    DENY = "deny"
+    LOCK = "lock"
+    LOCK_FAILED = "lock_failed"
+    ASK_PAYMENT = "ask_payment"
+    MARK_PAID = "mark_paid"
+    VERIFY = "verify"
+    RELEASE = "release"
+    CANCEL = "cancel"
+    EXPIRE = "expire"
+    DISPUTE = "dispute"
+    RESOLVE_BUYER = "resolve_buyer"
+    RESOLVE_SELLER = "resolve_seller"
+    RESOLVE_SPLIT = "resolve_split"
+    SETTLED = "settled"
+
+
+class Actor(StrEnum):
+    """In which part somebody acts on a trade."""
+
+    BUYER = "buyer"
+    SELLER = "seller"
+    STAFF = "staff"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True)
+class Move:
+    """The next state, and who may make the move."""
+
+    next: State
+    by: frozenset[Actor]
+
+
+def _move(state: State, *by: Actor) -> Move:
+    return Move(state, frozenset(by))
+
+
+S, E, A = State, Event, Actor
+_DECIDERS = (A.SYSTEM, A.STAFF)
+
+TABLE: dict[tuple[State, Event], Move] = {
+    (S.MATCHED, E.CLEAR): _move(S.LOCKING, A.SYSTEM),
+    (S.MATCHED, E.HOLD): _move(S.HELD, A.SYSTEM),
+    (S.MATCHED, E.DENY): _move(S.CANCELLED, A.SYSTEM),
+    (S.MATCHED, E.CANCEL): _move(S.CANCELLED, A.BUYER, A.SELLER),
+    (S.HELD, E.CLEAR): _move(S.LOCKING, A.STAFF),
+    (S.HELD, E.DENY): _move(S.CANCELLED, A.STAFF),
+    (S.HELD, E.CANCEL): _move(S.CANCELLED, A.BUYER, A.SELLER),
+    (S.LOCKING, E.LOCK): _move(S.ESCROW_LOCKED, A.SYSTEM),
+    (S.LOCKING, E.LOCK_FAILED): _move(S.CANCELLED, A.SYSTEM),
+    (S.ESCROW_LOCKED, E.ASK_PAYMENT): _move(S.AWAITING_PAYMENT, A.SYSTEM),
+    (S.AWAITING_PAYMENT, E.MARK_PAID): _move(S.PAID, A.BUYER),
+    (S.AWAITING_PAYMENT, E.CANCEL): _move(S.CANCELLED, A.BUYER),
+    (S.AWAITING_PAYMENT, E.EXPIRE): _move(S.EXPIRED, A.SYSTEM),
+    (S.PAID, E.VERIFY): _move(S.VERIFIED, *_DECIDERS),
+    (S.PAID, E.RELEASE): _move(S.RELEASED, A.SELLER),
+    (S.PAID, E.CANCEL): _move(S.CANCELLED, A.BUYER),
+    (S.PAID, E.DISPUTE): _move(S.DISPUTED, A.BUYER, A.SELLER, A.STAFF),
+    (S.PAID, E.EXPIRE): _move(S.DISPUTED, A.SYSTEM),
+    (S.VERIFIED, E.RELEASE): _move(S.RELEASED, A.SELLER),
+    (S.VERIFIED, E.DISPUTE): _move(S.DISPUTED, A.BUYER, A.SELLER, A.STAFF),
+    (S.VERIFIED, E.EXPIRE): _move(S.DISPUTED, A.SYSTEM),
+    (S.DISPUTED, E.RELEASE): _move(S.RELEASED, A.SELLER),
+    (S.DISPUTED, E.CANCEL): _move(S.CANCELLED, A.BUYER),
+    (S.DISPUTED, E.RESOLVE_BUYER): _move(S.RESOLVED_BUYER, A.STAFF),
+    (S.DISPUTED, E.RESOLVE_SELLER): _move(S.RESOLVED_SELLER, A.STAFF),
+    (S.DISPUTED, E.RESOLVE_SPLIT): _move(S.RESOLVED_SPLIT, A.STAFF),
+    (S.RELEASED, E.SETTLED): _move(S.COMPLETED, A.SYSTEM),
+    (S.CANCELLED, E.SETTLED): _move(S.REFUNDED, A.SYSTEM),
+    (S.EXPIRED, E.SETTLED): _move(S.REFUNDED, A.SYSTEM),
+    (S.RESOLVED_BUYER, E.SETTLED): _move(S.RESOLVED_BUYER, A.SYSTEM),
+    (S.RESOLVED_SELLER, E.SETTLED): _move(S.RESOLVED_SELLER, A.SYSTEM),
+    (S.RESOLVED_SPLIT, E.SETTLED): _move(S.RESOLVED_SPLIT, A.SYSTEM),
+}
+
+TIMERS: dict[State, str] = {S.AWAITING_PAYMENT: "payment", S.PAID: "release", S.VERIFIED: "release"}
+
+
+@dataclass(slots=True)
+class TradeState:
+    """A trade in the engine's memory; the columns of table `trade` (see there for units)."""
+
+    id: int
+    market_id: str
+    base: str
+    quote: str
+    escrow: str
+    maker_order_id: int
+    taker_order_id: int
+    maker_side: str
+    buyer_id: int
+    seller_id: int
+    buyer_account_id: int | None
+    seller_account_id: int | None
+    method: str
+    authority: str | None
+    quantity: int
+    price_ticks: int
+    fiat_units: int
+    index_ticks: int | None
+    quote_id: int | None
+    reserved: int
+    max_buyer_fee: int
+    buyer_fee: int
+    seller_fee: int
+    fee_note: str | None
+    escrow_units: int
+    to_buyer: int | None
+    state: str
+    reason: str | None
+    timer: str | None
+    deadline_ms: int | None
+    payment_deadline_ms: int | None
+    locked: bool
+    settled: bool
+    lock_reference: str | None
+    settle_reference: str | None
+    payment_proof: str | None
+    created_ms: int
+    updated_ms: int
+
+    @property
+    def max_seller_fee(self) -> int:
+        """What of the reservation is not the coins themselves."""
+        return self.reserved - self.quantity
+
+    @property
+    def closed(self) -> bool:
+        """Nothing more can happen: settled, or ended before any coin was locked."""
+        return self.settled or (self.state == State.CANCELLED and not self.locked)
+
+
+def next_state(state: str, event: Event, actor: Actor) -> State:
+    """Where `event` leads from `state`.
+
+    Raises Conflict when the table has no such move, Forbidden when `actor` may not make it.
+    """
+    move = TABLE.get((State(state), event))
+    if move is None:
+        raise Conflict(
+            f"A trade that is {words(state)} can't take the step '{words(event)}'.",
+            field="trade",
+            hint="Reload the trade: it has moved on.",
+        )
+    if actor not in move.by:
+        raise Forbidden(f"The {actor} can't take the step '{words(event)}'.", field="trade")
+    return move.next
+
+
+def words(name: str) -> str:
+    """A state or event as people read it."""
+    return str(name).replace("_", " ")
+
+
+def payout(escrow_units: int, fee: int, to_buyer: int) -> tuple[int, int, int]:
+    """What a settlement pays: (buyer, platform, seller), summing to the escrow exactly.
+
+    `to_buyer` is the buyer's gross part; the fee falls on it in proportion, rounded down. The
+    contract's `settle` computes the same.
+    """
+    if not 0 <= to_buyer <= escrow_units:
+        raise ValueError(f"{to_buyer} is not within the escrow of {escrow_units}")
+    fee_part = fee * to_buyer // escrow_units
+    return to_buyer - fee_part, fee_part, escrow_units - to_buyer

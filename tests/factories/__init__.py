@@ -1,0 +1,1 @@
+"""Valid things in one line."""
