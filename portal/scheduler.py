@@ -19,9 +19,10 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from portal.core.clock import utc_now
-from portal.core.db import libpq_url
+from portal.core.db import Database, libpq_url
 from portal.core.jobs import JobContext
 from portal.core.settings import Settings
+from portal.engine.client import EngineClient
 from portal.job_runs import close_lost_runs, recorded
 
 log = logging.getLogger(__name__)
@@ -166,11 +167,13 @@ class Scheduler:
         return clockwork
 
 
-def run_scheduler(context: JobContext) -> None:
+def main(settings: Settings) -> None:
     """`portal scheduler`: until SIGTERM or Ctrl-C. Raises when a job's function is missing."""
     # APScheduler reports every run it skips because the last one still goes on.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    scheduler = Scheduler(context)
+    database = Database(settings.required_database_url, pool_size=len(JOBS))
+    scheduler = Scheduler(JobContext(settings, database, EngineClient(settings)))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: scheduler.stop())
     scheduler.run()
+    database.dispose()

@@ -28,6 +28,8 @@ TickerKey = tuple[str, str]
 
 # ccxt loads what an exchange trades once; a client this old is replaced, so new pairs appear.
 CLIENT_LIFE_MS = 6 * 3_600_000
+# When it then misses a pair, it is asked again for its pairs, but not at every sweep.
+RELOAD_MS = 600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,17 @@ class PriceFeed:
         asked_ms = self._clock()
         try:
             return read_ticker(self._client(exchange).fetch_ticker(symbol), asked_ms)
+        except ccxt.BadSymbol as error:
+            self._doubt(exchange)
+            return Ticker(asked_ms, problem=describe(error))
         except Exception as error:
             return Ticker(asked_ms, problem=describe(error))
+
+    def _doubt(self, exchange: str) -> None:
+        """Forget a client whose list of pairs is empty (a broken answer) or has grown old."""
+        client, made_ms = self._clients[exchange]
+        if not client.symbols or self._clock() - made_ms > RELOAD_MS:
+            del self._clients[exchange]
 
     def _client(self, exchange: str) -> Any:
         client, made_ms = self._clients.get(exchange, (None, 0))

@@ -8,6 +8,7 @@ which moves a little with time. The movement depends on the clock only, so a tes
 
 import copy
 import json
+import signal
 import threading
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,6 +21,7 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 
 from portal.core.clock import Clock, now_ms
+from portal.core.settings import Settings
 
 EXCHANGES = ("htx", "kraken", "bitstamp", "bitvavo")
 
@@ -208,7 +210,12 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent: ccxt asks several times a second."""
 
 
-def run_replay(port: int) -> None:
-    """`portal replay`: serve until the process is told to stop (Ctrl-C or SIGTERM)."""
-    with ReplayServer(port) as server:
-        server.serve_forever()
+def main(settings: Settings) -> None:
+    """`portal replay`: serve on REPLAY_PORT until SIGTERM or Ctrl-C."""
+    server = ReplayServer(settings.replay_port)
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    server.start()
+    ended.wait()
+    server.stop()
