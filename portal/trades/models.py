@@ -21,6 +21,7 @@ class Trade(Base):
     __tablename__ = "trade"
     __table_args__ = (
         Index("ix_trade_deadline_ms", "deadline_ms", postgresql_where="deadline_ms IS NOT NULL"),
+        Index("ix_trade_open_state", "state", postgresql_where="NOT settled"),
         Index("ix_trade_buyer_id", "buyer_id", "id"),
         Index("ix_trade_seller_id", "seller_id", "id"),
         {"postgresql_with": {"fillfactor": "80"}},

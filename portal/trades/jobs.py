@@ -1,0 +1,73 @@
+"""Scheduled work on trades: asking compliance and fees of new ones, and running the clocks.
+
+Both look at the trades as they stand, not at events: whatever failed is simply tried again.
+"""
+
+import structlog
+from sqlalchemy import select
+
+from portal.core.clock import now_ms
+from portal.core.errors import InvalidInput, PortalError
+from portal.core.jobs import JobContext
+from portal.payments.clearing import clearing_command
+from portal.trades.models import Trade
+from portal.trades.rules import State
+
+_BATCH = 200
+_log = structlog.get_logger("trades")
+
+
+def run_clearing(context: JobContext) -> int:
+    """Clear, hold or deny every newly matched trade; returns how many were answered."""
+    with context.database.reader() as session:
+        query = select(Trade).where(Trade.state == State.MATCHED).order_by(Trade.id).limit(_BATCH)
+        commands = [
+            clearing_command(session, context.plugins, trade) for trade in session.scalars(query)
+        ]
+    return sum(_clear(context, command) for command in commands)
+
+
+def run_timers(context: JobContext) -> int:
+    """Tell the engine about every clock that is over; returns how many trades moved."""
+    with context.database.reader() as session:
+        query = (
+            select(Trade.id, Trade.deadline_ms)
+            .where(Trade.deadline_ms <= now_ms())
+            .order_by(Trade.deadline_ms)
+            .limit(_BATCH)
+        )
+        due = session.execute(query).all()
+    commands = [
+        {"kind": "expire", "trade_id": trade_id, "key": f"expire:{trade_id}:{deadline}"}
+        for trade_id, deadline in due
+    ]
+    return sum(_submit(context, command) for command in commands)
+
+
+def _clear(context: JobContext, command: dict[str, object]) -> bool:
+    """A fee above what a trader agreed to ends the trade instead of surprising them."""
+    try:
+        context.engine.submit(command)
+    except InvalidInput as refusal:
+        if refusal.field not in ("maker_fee", "taker_fee"):
+            raise
+        denial = {
+            "kind": "clear_trade",
+            "trade_id": command["trade_id"],
+            "decision": "deny",
+            "reason": "The fee rose above what was agreed when the order was placed.",
+        }
+        return _submit(context, denial)
+    except PortalError as error:
+        _log.warning("not cleared", trade=command["trade_id"], error=error.message)
+        return False
+    return True
+
+
+def _submit(context: JobContext, command: dict[str, object]) -> bool:
+    try:
+        context.engine.submit(command)
+    except PortalError as error:
+        _log.warning("refused", command=command["kind"], error=error.message)
+        return False
+    return True
