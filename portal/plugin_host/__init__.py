@@ -1,0 +1,1 @@
+"""Finding, checking, switching and guarding plugins; their settings."""

@@ -12,11 +12,18 @@ from portal.core.db import Base
 
 
 class PluginSwitch(Base):
-    """Whether a plugin may be used for new trades."""
+    """Whether a provider may be used for new trades.
+
+    A row appears when a provider is first seen and stays when its package is gone: rules that
+    are switched on but can't be asked must hold trades, not let them pass. `kind` is
+    `payment_gateway`, `fee_model` or `compliance_rules`; `plugin` names the entry point.
+    """
 
     __tablename__ = "plugin_switch"
 
     slug: Mapped[str] = mapped_column(Text, primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    plugin: Mapped[str] = mapped_column(Text)
     enabled: Mapped[bool]
 
 
