@@ -27,7 +27,11 @@ class EscrowSignature(Base):
 
 
 class EscrowRecord(Base):
-    """A trade's escrow: the exact terms it was opened with and where it stands on chain."""
+    """A trade's escrow: the exact terms it was opened with and where it stands on chain.
+
+    `escrow_id` is the contract's trade id, `terms` the message of `IEscrow.Terms`. `status`:
+    opening, open, paid, closed, failed.
+    """
 
     __tablename__ = "escrow"
 
@@ -43,6 +47,7 @@ class ChainIntent(Base):
     """A transaction the portal owes the chain: stored before it is sent, followed to the end.
 
     `status`: new, signed, sent, confirmed, done (chain already showed the effect), failed.
+    `alarm` asks for a person. `reported_at` is when the engine was told how it ended.
     """
 
     __tablename__ = "chain_intent"
@@ -67,12 +72,14 @@ class ChainIntent(Base):
     block_number: Mapped[int | None]
     gas_used: Mapped[int | None]
     error: Mapped[str | None] = mapped_column(Text)
+    alarm: Mapped[bool] = mapped_column(default=False)
+    reported_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
 
 
 class ChainDeployment(Base):
-    """Addresses of the contracts in use on one chain."""
+    """Addresses of the contracts in use on one chain: `escrow`, and `token:<asset>` per coin."""
 
     __tablename__ = "chain_deployment"
 
@@ -83,7 +90,7 @@ class ChainDeployment(Base):
 
 
 class ChainCursor(Base):
-    """How far the logs of a chain have been read."""
+    """How far the logs of a chain have been read, by whom or for which vault."""
 
     __tablename__ = "chain_cursor"
 

@@ -1,0 +1,133 @@
+"""The escrow contract on chain: its status slots, its closings, and calldata for its functions."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from eth_utils.conversions import to_hex
+from eth_utils.crypto import keccak
+from web3 import Web3
+from web3.types import LogReceipt
+
+from portal.escrow.chain import ChainClient, encode_call
+from portal.escrow.contracts import artefact
+from portal.escrow.deployment import Deployment
+from portal.escrow.rules import CHAIN_STATUS, Status
+from portal.escrow.typed_data import STRUCTS, struct_hash
+
+NO_SIGNATURE = b""
+
+
+@dataclass(frozen=True)
+class Closing:
+    """How a trade's escrow ended: the buyer's gross share, and in which transaction."""
+
+    to_buyer: int
+    tx_hash: str
+    block_number: int
+
+
+class EscrowContract:
+    """Reads of one deployed escrow."""
+
+    def __init__(self, client: ChainClient, deployment: Deployment) -> None:
+        self.client = client
+        self.deployment = deployment
+
+    def status(self, escrow_id: str, block: int | None = None) -> Status:
+        """Where a trade stands on chain at the end of `block` (the newest if not given)."""
+        number = self.client.read(
+            "Escrow", self.deployment.escrow, "statusOf", bytes.fromhex(escrow_id[2:]), block=block
+        )
+        return CHAIN_STATUS[int(number)]
+
+    def closing(self, escrow_id: str, since: int | None = None) -> Closing | None:
+        """How a trade ended, from the contract's events; None while it has not."""
+        topics = [[event_topic(name) for name in ("Settled", "Cancelled", "Expired")], escrow_id]
+        found = self._events(topics, since)
+        if not found:
+            return None
+        log = found[-1]
+        settled = to_hex(log["topics"][0]) == event_topic("Settled")
+        share = int.from_bytes(log["data"][:32], "big") if settled else 0
+        return Closing(share, to_hex(log["transactionHash"]), int(log["blockNumber"]))
+
+    def opening(self, escrow_id: str, since: int | None = None) -> str | None:
+        """Hash of the transaction that opened a trade, or None."""
+        found = self._events([event_topic("Opened"), escrow_id], since)
+        return to_hex(found[-1]["transactionHash"]) if found else None
+
+    def _events(self, topics: list[Any], since: int | None) -> list[LogReceipt]:
+        first = self.deployment.block if since is None else since
+        return self.client.logs(self.deployment.escrow, topics, first, self.client.block_number())
+
+
+def event_topic(name: str, contract: str = "Escrow") -> str:
+    """First topic of a contract's event."""
+    entry = next(
+        item
+        for item in artefact(contract)["abi"]
+        if item["type"] == "event" and item["name"] == name
+    )
+    kinds = ",".join(_canonical(item) for item in entry["inputs"])
+    return to_hex(keccak(text=f"{name}({kinds})"))
+
+
+def _canonical(item: dict[str, Any]) -> str:
+    if item["type"] != "tuple":
+        return str(item["type"])
+    return f"({','.join(_canonical(part) for part in item['components'])})"
+
+
+def escrow_id(terms: dict[str, Any]) -> str:
+    """The contract's trade id: the struct hash of the terms."""
+    return to_hex(struct_hash("Terms", terms))
+
+
+def open_call(terms: dict[str, Any], authority: dict[str, Any], signature: str) -> str:
+    """Calldata that opens a trade under a seller's authority."""
+    arguments = [_tuple("Terms", terms), _tuple("OrderAuthority", authority), _raw(signature)]
+    return encode_call("Escrow", "open", arguments)
+
+
+def mark_paid_call(terms: dict[str, Any], buyer_signature: str) -> str:
+    """Calldata that relays the buyer's `MarkPaid`."""
+    return encode_call("Escrow", "markPaid", [_tuple("Terms", terms), _raw(buyer_signature)])
+
+
+def cancel_call(terms: dict[str, Any], buyer_signature: str) -> str:
+    """Calldata that relays the buyer's `Cancel`."""
+    return encode_call("Escrow", "cancel", [_tuple("Terms", terms), _raw(buyer_signature)])
+
+
+def expire_call(terms: dict[str, Any]) -> str:
+    """Calldata that returns an unpaid trade's coins."""
+    return encode_call("Escrow", "expire", [_tuple("Terms", terms)])
+
+
+def settle_call(
+    terms: dict[str, Any],
+    decision: dict[str, Any],
+    seller: str | None,
+    buyer: str | None,
+    arbiter: str | None,
+) -> str:
+    """Calldata that executes a decision with the signatures at hand (two are needed)."""
+    signatures = [_raw(signature) for signature in (seller, buyer, arbiter)]
+    arguments = [_tuple("Terms", terms), _tuple("Settle", decision), *signatures]
+    return encode_call("Escrow", "settle", arguments)
+
+
+def _tuple(struct: str, message: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(_value(kind, message[name]) for name, kind in STRUCTS[struct])
+
+
+def _value(kind: str, value: Any) -> Any:
+    if kind.startswith("uint"):
+        return int(value)
+    if kind == "address":
+        return Web3.to_checksum_address(value)
+    return bytes.fromhex(str(value).removeprefix("0x"))
+
+
+def _raw(signature: str | None) -> bytes:
+    return bytes.fromhex(signature.removeprefix("0x")) if signature else NO_SIGNATURE
