@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     postgres_port: int = Field(8083, description="Port of the embedded PostgreSQL")
     chain_port: int = Field(8084, description="Port of the local chain")
     replay_port: int = Field(8085, description="Port of the price replay server (demo)")
+    trusted_proxies: int = Field(
+        0, description="Reverse proxies in front of the web role whose X-Forwarded-For is believed"
+    )
     web_threads: int = Field(16, description="Worker threads of a web process")
 
     chain_rpc_urls: str | None = Field(None, description="RPC endpoints, comma separated")
@@ -159,6 +162,8 @@ class Settings(BaseSettings):
         for name in ("relayer_key", "arbiter_key"):
             if getattr(self, name).get_secret_value().lower().removeprefix("0x") in DEV_KEYS:
                 problems.append(f"{name.upper()} is a public development key.")
+        if self.relayer_key == self.arbiter_key:
+            problems.append("RELAYER_KEY and ARBITER_KEY are the same: one decides, one only pays.")
         return problems
 
     def _exposure_problems(self) -> list[str]:

@@ -1,0 +1,91 @@
+"""What a production configuration must not be: each rule by itself, on top of a good one."""
+
+from typing import Any
+
+import pytest
+from eth_account import Account
+
+from portal.core.settings import (
+    DEMO_SECRET,
+    DEV_ARBITER_KEY,
+    DEV_KEYS,
+    DEV_RELAYER_KEY,
+    Settings,
+    UnsafeProduction,
+    load_settings,
+)
+
+SAFE: dict[str, Any] = {
+    "portal_env": "production",
+    "secret_key": "s" * 32,
+    "master_key": "m" * 32,
+    "engine_token": "e" * 32,
+    "database_url": "postgresql://portal@db.example/portal",
+    "chain_rpc_urls": "https://rpc.example",
+    "chain_id": 1,
+    "public_url": "https://otc.example",
+    "stream_url": "wss://otc.example/stream",
+    "relayer_key": "0x" + "11" * 32,
+    "arbiter_key": "0x" + "22" * 32,
+}
+
+
+def problems(**changes: Any) -> list[str]:
+    return Settings(_env_file=None, **{**SAFE, **changes}).production_problems()
+
+
+def test_a_safe_production_has_no_problems() -> None:
+    assert problems() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"secret_key": DEMO_SECRET}, "SECRET_KEY is the demo secret"),
+        ({"master_key": DEMO_SECRET}, "MASTER_KEY is the demo secret"),
+        ({"engine_token": DEMO_SECRET}, "ENGINE_TOKEN is the demo secret"),
+        ({"secret_key": "short"}, "SECRET_KEY has 5 characters"),
+        ({"secret_key": "m" * 32}, "must all differ"),
+        ({"debug": True}, "DEBUG is on"),
+        ({"public_url": None}, "PUBLIC_URL is not https"),
+        ({"public_url": "http://otc.example"}, "PUBLIC_URL is not https"),
+        ({"stream_url": "ws://otc.example"}, "STREAM_URL is not wss"),
+        ({"database_url": None}, "DATABASE_URL is not set"),
+        ({"chain_rpc_urls": None}, "CHAIN_RPC_URLS is not set"),
+        ({"chain_id": 31337}, "CHAIN_ID is 31337"),
+        ({"relayer_key": DEV_RELAYER_KEY}, "RELAYER_KEY is a public development key"),
+        ({"arbiter_key": DEV_ARBITER_KEY}, "ARBITER_KEY is a public development key"),
+        ({"arbiter_key": DEV_RELAYER_KEY[2:].upper()}, "ARBITER_KEY is a public development key"),
+        ({"arbiter_key": "0x" + "11" * 32}, "RELAYER_KEY and ARBITER_KEY are the same"),
+        ({"price_replay_url": "http://127.0.0.1:8085"}, "PRICE_REPLAY_URL is set"),
+    ],
+)
+def test_one_unsafe_setting_is_one_problem(changes: dict[str, Any], said: str) -> None:
+    (problem,) = problems(**changes)
+    assert said in problem
+
+
+def test_all_ten_development_keys_are_known() -> None:
+    Account.enable_unaudited_hdwallet_features()
+    phrase = "test test test test test test test test test test test junk"
+    derived = {
+        Account.from_mnemonic(phrase, account_path=f"m/44'/60'/0'/0/{n}").key.hex().lower()
+        for n in range(10)
+    }
+    assert {key.removeprefix("0x") for key in derived} == DEV_KEYS
+
+
+def test_an_unsafe_production_does_not_load(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("DATABASE_URL", "CHAIN_RPC_URLS", "SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PORTAL_ENV", "production")
+    with pytest.raises(UnsafeProduction, match="SECRET_KEY is the demo secret") as refused:
+        load_settings()
+    assert "DATABASE_URL is not set" in str(refused.value)
+
+
+def test_the_password_file_is_part_of_the_embedded_address(tmp_path: Any) -> None:
+    settings = Settings(_env_file=None, var_dir=tmp_path, database_url=None)
+    settings.postgres_password_file.write_text("s3cret\n")
+    assert settings.required_database_url == "postgresql://portal:s3cret@127.0.0.1:8083/portal"
