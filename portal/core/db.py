@@ -44,10 +44,10 @@ class Database:
 
     @contextmanager
     def reader(self) -> Iterator[Session]:
-        """A session for reading; whatever it changed is rolled back."""
+        """A session for reading; whatever it changed is rolled back. Rows stay readable after."""
+        # Closing rolls back too, and unlike rollback() does not expire what was read.
         with self._sessions() as session:
             yield session
-            session.rollback()
 
     def dispose(self) -> None:
         """Close every pooled connection."""
