@@ -7,6 +7,7 @@ Pricing itself is in `portal.markets.pricing`; `sweep` is offered here too.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -181,7 +182,9 @@ def save_market(
         market = _written(session, market, checked, version)
         change = {"before": before, "after": checked.as_dict(), "version": market.version}
         record(session, actor, "market.saved", f"market:{market.id}", change)
-        engine.submit(define_market(market, known))
+        # The key lets the client ask again when the engine was just restarted.
+        key = f"define_market:{market.id}:{uuid4()}"
+        engine.submit({**define_market(market, known), "key": key})
         return _view(session, settings, known, market)
 
 

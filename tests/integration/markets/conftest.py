@@ -7,31 +7,20 @@ import pytest
 from portal.core.db import Database
 from portal.core.jobs import JobContext
 from portal.core.settings import Settings
-from portal.engine.commands import parse_command
+from portal.engine.local import LocalEngine
 from portal.markets.feeds import PriceFeed
 from portal.markets.models import AssetRow, Market
 from portal.markets.replay import ReplayServer
+from portal.markets.service import sync_engine
 from portal.markets.sources import demo_sources
 
 
-class EngineDoor:
-    """Stands at the engine's door: refuses what its command schema refuses, keeps the rest."""
-
-    def __init__(self) -> None:
-        self.commands: list[dict[str, object]] = []
-        self.error: Exception | None = None
-
-    def submit(self, command: dict[str, object]) -> dict[str, object]:
-        if self.error:
-            raise self.error
-        parse_command(command)
-        self.commands.append(command)
-        return {}
-
-
 @pytest.fixture
-def engine() -> EngineDoor:
-    return EngineDoor()
+def engine(database: Database) -> Iterator[LocalEngine]:
+    """The real engine, inside this process."""
+    local = LocalEngine(database)
+    yield local
+    local.close()
 
 
 @pytest.fixture
@@ -60,7 +49,7 @@ def feed(make_feed: Callable[..., PriceFeed]) -> PriceFeed:
 
 
 @pytest.fixture
-def context(settings: Settings, database: Database, engine: EngineDoor) -> JobContext:
+def context(settings: Settings, database: Database, engine: LocalEngine) -> JobContext:
     with database.transaction() as session:
         for code, kind, places in (("USDT", "coin", 6), ("BTC", "coin", 8), ("EUR", "fiat", 2)):
             session.merge(AssetRow(code=code, name=code, kind=kind, places=places))
@@ -69,6 +58,7 @@ def context(settings: Settings, database: Database, engine: EngineDoor) -> JobCo
 
 @pytest.fixture
 def market(context: JobContext) -> str:
+    """A market that the engine knows."""
     with context.database.transaction() as session:
         session.add(
             Market(
@@ -87,4 +77,5 @@ def market(context: JobContext) -> str:
                 sources=demo_sources("USDT-EUR"),
             )
         )
+    sync_engine(context.database, context.engine)
     return "USDT-EUR"
