@@ -1,4 +1,4 @@
-"""`portal audit verify`: walks event logs, ledger, journal and chain; any difference is an error."""
+"""`portal audit verify`: walks event logs, ledger, journal and chain, and fails on a difference."""
 
 import sys
 from collections.abc import Callable, Iterable

@@ -22,6 +22,8 @@ set_json_dumps(orjson.dumps)
 set_json_loads(orjson.loads)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+CHANNEL = "engine"
+_MAX_NOTICE = 7_900
 _JSON_COLUMNS = {"methods", "accounts"}
 
 
@@ -161,8 +163,22 @@ def write_batch(
         _insert_entries(connection, shard, changes)
         _insert_events(connection, events)
         _insert_results(connection, shard, results)
-        connection.execute("SELECT pg_notify('engine', %s)", (f"{shard}:{event_seq}",))
+        connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, notice(changes)))
     return Head(head.epoch, journal.last_seq, next_id, journal.hash, event_seq, last_hash)
+
+
+def notice(changes: Changes) -> str:
+    """What changed, for whoever shows it live: markets, and (person, what, id) triples.
+
+    PostgreSQL takes 8,000 bytes at most; beyond that it says that anything may have changed.
+    """
+    markets = {*changes.markets, *(order.market_id for order in changes.orders.values())}
+    people = {(order.owner_id, "order", order.id) for order in changes.orders.values()}
+    for trade in changes.trades.values():
+        people |= {(trade.buyer_id, "trade", trade.id), (trade.seller_id, "trade", trade.id)}
+    people |= {(key.owner_id, "balance", 0) for key in changes.accounts if key.owner_id}
+    text = orjson.dumps({"markets": sorted(markets), "people": sorted(people)}).decode()
+    return text if len(text) < _MAX_NOTICE else '{"all":true}'
 
 
 def read_journal(connection: Connection, shard: str) -> Iterable[JournalRow]:

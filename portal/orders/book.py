@@ -11,7 +11,7 @@ margin, that is by their price before it is rounded to a tick.
 import heapq
 from collections.abc import Generator
 
-from portal.orders.rules import BUY, OPEN, OrderState, effective_price, floating_price
+from portal.orders.rules import BUY, OrderState, floating_price
 
 _Entry = tuple[int, int]
 _Best = tuple[int, int, list[_Entry]]
@@ -101,18 +101,3 @@ class Book:
         for _, price in self.sides[side].walk(methods, index_ticks):
             return price
         return None
-
-
-def depth(
-    orders: list[OrderState], index_ticks: int | None, side: str, levels: int
-) -> list[tuple[int, int, int]]:
-    """Aggregated book of one side, best first: (price ticks, quantity, orders) per level."""
-    by_price: dict[int, list[int]] = {}
-    for order in orders:
-        price = effective_price(order, index_ticks)
-        if order.side == side and order.status == OPEN and price is not None:
-            level = by_price.setdefault(price, [0, 0])
-            level[0] += order.remaining
-            level[1] += 1
-    prices = sorted(by_price, reverse=side == BUY)[:levels]
-    return [(price, by_price[price][0], by_price[price][1]) for price in prices]

@@ -1,0 +1,1 @@
+"""Live updates to clients over WebSocket: books as snapshots, and "this of yours changed"."""
