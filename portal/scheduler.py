@@ -167,12 +167,12 @@ class Scheduler:
         return clockwork
 
 
-def main(settings: Settings) -> None:
+def main(settings: Settings, jobs: tuple[Job, ...] = JOBS) -> None:
     """`portal scheduler`: until SIGTERM or Ctrl-C. Raises when a job's function is missing."""
     # APScheduler reports every run it skips because the last one still goes on.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    database = Database(settings.required_database_url, pool_size=len(JOBS))
-    scheduler = Scheduler(JobContext(settings, database, EngineClient(settings)))
+    database = Database(settings.required_database_url, pool_size=len(jobs))
+    scheduler = Scheduler(JobContext(settings, database, EngineClient(settings)), jobs)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: scheduler.stop())
     scheduler.run()
