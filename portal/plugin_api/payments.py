@@ -176,6 +176,10 @@ class PaymentGateway(Provider):
         """The unique reference of this trade; always the same for the same trade."""
 
     @abstractmethod
+    def trade_of(self, reference: str) -> int | None:
+        """The trade whose `reference` this is; None when it can't be one of ours."""
+
+    @abstractmethod
     def references_in(self, text: str) -> tuple[str, ...]:
         """Every well-formed reference in a free text, in stored form (upper case, no blanks)."""
 

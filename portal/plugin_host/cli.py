@@ -6,7 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal.core.db import Database
 from portal.core.settings import Settings
 from portal.plugin_host import settings_store
-from portal.plugin_host.host import PluginHost, load_host
+from portal.plugin_host.host import PluginHost, allowed_plugins
 from portal.plugin_host.loading import LoadedPlugin, kind_of
 
 
@@ -18,7 +18,7 @@ def list_plugins(settings: Settings) -> int:
     """
     database = Database(settings.required_database_url)
     try:
-        host = load_host(settings, database)
+        host = PluginHost(settings, database)
         disabled = _disabled(database)
     finally:
         database.dispose()
@@ -46,5 +46,5 @@ def _disabled(database: Database) -> set[str] | None:
 
 
 def _failed(settings: Settings, host: PluginHost) -> list[str]:
-    allowed = {name.strip() for name in settings.plugins_allowed.split(",")}
+    allowed = allowed_plugins(settings)
     return [p.name for p in host.plugins if p.reason and p.name in allowed]

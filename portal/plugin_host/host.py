@@ -39,9 +39,15 @@ Ask = Callable[[ComplianceRules, Any], Decision]
 class PluginHost:
     """The providers of one process, with their settings and switches from the database."""
 
-    def __init__(self, registry: Registry, database: Database) -> None:
-        self._registry = registry
+    def __init__(
+        self, settings: Settings, database: Database, registry: Registry | None = None
+    ) -> None:
+        """Loads the plugins that PLUGINS_ALLOWED lists, unless given a `registry` of them."""
+        self._registry = registry or load_registry(allowed_plugins(settings))
         self._database = database
+        for plugin in self._registry.plugins:
+            if plugin.reason and plugin.name in allowed_plugins(settings):
+                _log.error("plugin refused", plugin=plugin.name, reason=plugin.reason)
 
     @property
     def plugins(self) -> list[LoadedPlugin]:
@@ -195,14 +201,9 @@ class PluginHost:
             return settings_store.switches(session)
 
 
-def load_host(settings: Settings, database: Database) -> PluginHost:
-    """The host of this process, with the plugins that PLUGINS_ALLOWED lists."""
-    allowed = [name.strip() for name in settings.plugins_allowed.split(",") if name.strip()]
-    host = PluginHost(load_registry(allowed), database)
-    for plugin in host.plugins:
-        if plugin.reason and plugin.name in allowed:
-            _log.error("plugin refused", plugin=plugin.name, reason=plugin.reason)
-    return host
+def allowed_plugins(settings: Settings) -> list[str]:
+    """The entry points that PLUGINS_ALLOWED lists."""
+    return [name.strip() for name in settings.plugins_allowed.split(",") if name.strip()]
 
 
 def _check_fees(fees: object, quantity: Money) -> None:

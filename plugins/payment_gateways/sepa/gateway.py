@@ -55,6 +55,10 @@ class SepaGateway(PaymentGateway):
         """An ISO 11649 creditor reference."""
         return references.creditor_reference(trade_id)
 
+    def trade_of(self, reference: str) -> int | None:
+        """The number in our own creditor references."""
+        return references.trade_of(reference)
+
     def references_in(self, text: str) -> tuple[str, ...]:
         """RF references with right check digits."""
         return references.find_references(text)

@@ -12,6 +12,7 @@ from stdnum.exceptions import ValidationError
 from stdnum.iso7064 import mod_97_10
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_OURS = re.compile(rf"RF\d\dTR([{_DIGITS}]{{6,13}})")
 # As people copy it: blanks anywhere between the characters.
 _CANDIDATE = re.compile(r"(?<![A-Z0-9])RF ?\d ?\d(?: ?[A-Z0-9]){1,21}")
 
@@ -22,6 +23,17 @@ def creditor_reference(trade_id: int) -> str:
         raise ValueError(f"trade ids are not negative: {trade_id}")
     body = "TR" + _base32(trade_id).rjust(6, "0")
     return f"RF{mod_97_10.calc_check_digits(body + 'RF')}{body}"
+
+
+def trade_of(reference: str) -> int | None:
+    """The trade of a reference that `creditor_reference` made; None for any other text."""
+    match = _OURS.fullmatch(reference)
+    if match is None:
+        return None
+    trade_id = 0
+    for digit in match.group(1):
+        trade_id = trade_id * 32 + _DIGITS.index(digit)
+    return trade_id if creditor_reference(trade_id) == reference else None
 
 
 def find_references(text: str) -> tuple[str, ...]:
