@@ -180,11 +180,11 @@ def save_market(
         market = session.get(Market, checked.id, with_for_update=True)
         before = None if market is None else _as_values(market)
         market = _written(session, market, checked, version)
-        change = {"before": before, "after": checked.as_dict(), "version": market.version}
-        record(session, actor, "market.saved", f"market:{market.id}", change)
         # The key lets the client ask again when the engine was just restarted.
         key = f"define_market:{market.id}:{uuid4()}"
         engine.submit({**define_market(market, known), "key": key})
+        change = {"before": before, "after": checked.as_dict(), "version": market.version}
+        record(session, actor, "market.saved", f"market:{market.id}", change)
         return _view(session, settings, known, market)
 
 
