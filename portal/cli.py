@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from portal.core.errors import PortalError
-from portal.core.logs import configure_logging
 from portal.core.settings import load_settings
 
 
@@ -26,7 +25,7 @@ class PortalGroup(click.Group):
 
 def _call(module: str, function: str, *arguments: object, **options: object) -> None:
     """Call `module.function(settings, …)`; a whole number it returns is the exit code."""
-    configure_logging()
+    import_module("portal.core.logs").configure_logging()
     settings = load_settings()
     target: Callable[..., object] = getattr(import_module(module), function)
     result = target(settings, *arguments, **options)

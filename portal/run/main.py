@@ -4,13 +4,14 @@ import asyncio
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 
-from portal.core.db import Database
 from portal.core.errors import PortalError
 from portal.core.settings import Settings
+from portal.run.agreement import agree
 from portal.run.banner import banner
-from portal.run.chain import LocalChain, bring_chain_up_to_date, prepare_state
-from portal.run.child import Part
+from portal.run.chain import prepare_state
+from portal.run.doctor import check_chain, check_database
 from portal.run.leftovers import RunFiles, clear_postgres
 from portal.run.plan import DATABASE, Plan, make_plan, put_aside
 from portal.run.ports import port_problems
@@ -43,13 +44,23 @@ def main(settings: Settings, *, verbose: bool = False, fresh: bool = False) -> i
 def _check_and_prepare(plan: Plan, console: Console) -> None:
     if plan.postgres is not None and clear_postgres(plan.postgres.data):
         console.say("portal", "stopped postgres, left over from an earlier run")
-    if problems := port_problems(plan.ports()):
+    if problems := [*port_problems(plan.ports()), *_foreign_problems(plan)]:
         raise PortalError("\n".join(problems))
     if plan.local_chain and (mended := prepare_state(plan.chain_directory)):
         console.say("portal", mended)
     if plan.postgres is not None and not plan.postgres.initialised:
         console.say("portal", "making the database files (once)")
         plan.postgres.initialise()
+
+
+def _foreign_problems(plan: Plan) -> list[str]:
+    """What is wrong with the servers that settings point us to."""
+    checks = []
+    if plan.postgres is None:
+        checks.append(check_database(plan.settings))
+    if not plan.local_chain:
+        checks.append(check_chain(plan.settings))
+    return [check.said for check in checks if not check.good]
 
 
 async def _run(plan: Plan, files: RunFiles, console: Console, *, verbose: bool) -> int:
@@ -71,33 +82,31 @@ async def _run(plan: Plan, files: RunFiles, console: Console, *, verbose: bool) 
 
 
 async def _bring_up(plan: Plan, supervisor: Supervisor, *, verbose: bool) -> bool:
-    def shown(parts: list[Part]) -> list[Part]:
-        return [replace(part, quiet=part.quiet and not verbose) for part in parts]
-
-    if not await supervisor.start(shown(plan.services())):
+    services = [replace(part, quiet=part.quiet and not verbose) for part in plan.services()]
+    if not await supervisor.start(services):
         return False
+    # A second start finds schema and demo data as this very code left them: don't do it again.
+    prepared = plan.prepared()
     if plan.postgres is not None:
         await asyncio.to_thread(plan.postgres.ensure_database, DATABASE)
-    if not await supervisor.start([plan.migration()]):
+    if not prepared and not await supervisor.start([plan.migration()]):
         return False
-    await _agree(plan, supervisor)
-    if not await supervisor.start([plan.engine()]):
-        return False
-    if plan.settings.is_demo and not await supervisor.start([plan.seed()]):
-        return False
-    return await supervisor.start(plan.roles())
+    up, _ = await asyncio.gather(
+        supervisor.start([plan.engine()], plan.doors()), _agree(plan, supervisor)
+    )
+    supervisor.after_restart["chain"] = partial(_agree, plan, supervisor)
+    if up and not prepared:
+        up = not plan.settings.is_demo or await supervisor.start([plan.seed()])
+        if up:
+            plan.note_prepared()
+    return up and await supervisor.start([plan.scheduler()])
 
 
 async def _agree(plan: Plan, supervisor: Supervisor) -> None:
     """Have a chain that was killed catch up with the database."""
-    if not plan.local_chain:
-        return
-    url = plan.environment.get("DATABASE_URL", plan.settings.required_database_url)
-    database = Database(url, pool_size=1)
-    try:
-        local = LocalChain(plan.settings.rpc_urls[0])
-        mended = await asyncio.to_thread(bring_chain_up_to_date, database, local)
-    finally:
-        database.dispose()
-    if mended:
-        supervisor.say(mended)
+    if plan.local_chain:
+        mended = await asyncio.to_thread(
+            agree, plan.settings.rpc_urls[0], plan.environment["DATABASE_URL"]
+        )
+        if mended:
+            supervisor.say(mended)

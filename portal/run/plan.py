@@ -1,5 +1,6 @@
 """What `portal run` starts, read off the settings."""
 
+import hashlib
 import os
 import secrets
 import signal
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import portal
 from portal.core.settings import Settings
 from portal.run import probes
 from portal.run.chain import anvil_command
@@ -82,15 +84,31 @@ class Plan:
         """Demo people, markets and contracts."""
         return self._command("seed", "demo", "seed")
 
-    def roles(self) -> list[Part]:
-        """What people and time talk to."""
+    def doors(self) -> list[Part]:
+        """What people talk to."""
         settings = self.settings
         host = "127.0.0.1" if settings.bind_host == "0.0.0.0" else settings.bind_host  # noqa: S104
         return [
             self._role("web", probes.answers_http(settings.web_port, "/healthz", host)),
             self._role("stream", probes.answers_http(settings.stream_port, "/healthz", host)),
-            self._role("scheduler", None),
         ]
+
+    def scheduler(self) -> Part:
+        """What happens by itself."""
+        return self._role("scheduler", None)
+
+    def prepared(self) -> bool:
+        """Whether schema and demo data are as this very code left them in our own database."""
+        note = self._note()
+        return note is not None and note.exists() and note.read_text() == code_fingerprint()
+
+    def note_prepared(self) -> None:
+        """Remember that they are. The note lives and goes with the database's files."""
+        if (note := self._note()) is not None:
+            note.write_text(code_fingerprint())
+
+    def _note(self) -> Path | None:
+        return None if self.postgres is None else self.postgres.data / "portal-prepared"
 
     def _role(self, name: str, ready: probes.Probe | None) -> Part:
         return Part(name, _portal(name), ready=ready, environment=self.environment)
@@ -142,8 +160,9 @@ def _environment(
     environment = dict(os.environ)
     environment["PYTHONUNBUFFERED"] = "1"
     environment["VAR_DIR"] = str(settings.var_dir.absolute())
-    if postgres is not None:
-        environment["DATABASE_URL"] = postgres.url(DATABASE, role=DATABASE)
+    environment["DATABASE_URL"] = (
+        postgres.url(DATABASE, role=DATABASE) if postgres else settings.required_database_url
+    )
     if recorded:
         environment["PRICE_REPLAY_URL"] = f"http://127.0.0.1:{settings.replay_port}"
     return environment
@@ -156,6 +175,18 @@ def _password(file: Path) -> str:
         with os.fdopen(descriptor, "w") as out:
             out.write(secrets.token_urlsafe(24))
     return file.read_text().strip()
+
+
+def code_fingerprint() -> str:
+    """Changes whenever a file of the portal or of a bundled plugin does."""
+    root = Path(portal.__file__).parents[1]
+    digest = hashlib.sha256(sys.version.encode())
+    for folder in ("portal", "plugins"):
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in (".py", ".json"):
+                status = path.stat()
+                digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def put_aside(var_dir: Path) -> Path | None:

@@ -5,10 +5,11 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from portal.core.errors import PortalError
 from portal.run.child import Child, Part
 from portal.run.leftovers import RunFiles
 
@@ -54,6 +55,8 @@ class Supervisor:
         self.console = console
         self.stages: list[list[Child]] = []
         self.stopping = asyncio.Event()
+        # By name of a part: what to do once it runs again after a crash.
+        self.after_restart: dict[str, Callable[[], Awaitable[None]]] = {}
         self.exit_code = 0
         self._keepers: list[asyncio.Task[None]] = []
 
@@ -78,13 +81,19 @@ class Supervisor:
     def _children(self) -> list[Child]:
         return [child for stage in self.stages for child in stage]
 
-    async def start(self, parts: Sequence[Part]) -> bool:
-        """Start the parts together; True when all are ready, False when we must stop."""
+    async def start(self, *stages: Sequence[Part]) -> bool:
+        """Start the stages together; True when all parts are ready, False when we must stop.
+
+        They will be stopped one after the other, the last first.
+        """
         if self.stopping.is_set():
             return False
-        stage = [Child(part, self.files, self.logs, self.console.say) for part in parts]
-        self.stages.append(stage)
-        ready = await asyncio.gather(*(self._bring_up(child) for child in stage))
+        new = [
+            [Child(part, self.files, self.logs, self.console.say) for part in stage]
+            for stage in stages
+        ]
+        self.stages.extend(new)
+        ready = await asyncio.gather(*(self._bring_up(child) for stage in new for child in stage))
         return all(ready) and not self.stopping.is_set()
 
     async def _bring_up(self, child: Child) -> bool:
@@ -147,6 +156,19 @@ class Supervisor:
             await child.start()
             if self.stopping.is_set():
                 await child.stop()
+            elif child.part.name in self.after_restart:
+                await self._mend(child)
+
+    async def _mend(self, child: Child) -> None:
+        probe = child.part.ready
+        while child.alive and probe is not None and not await probe():
+            if await self._pause(PROBE_SECONDS):
+                return
+        try:
+            if child.alive:
+                await self.after_restart[child.part.name]()
+        except PortalError as error:
+            self.fail(child, f"{error.message} {error.hint or ''}".rstrip())
 
     def fail(self, child: Child, reason: str) -> None:
         """Stop everything because of `child`, showing what it said last."""

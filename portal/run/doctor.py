@@ -1,0 +1,129 @@
+"""`portal doctor`: is every part that the settings name there and of the right kind?"""
+
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from portal.core.errors import PortalError
+from portal.core.settings import Settings
+from portal.run.agreement import ChainProbe
+from portal.run.chain import anvil_binary
+from portal.run.postgres import bundled_binaries
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was looked at, whether it is good, and a sentence about it."""
+
+    about: str
+    good: bool
+    said: str
+
+
+def check_production(settings: Settings) -> list[Check]:
+    """Every reason why production would refuse this configuration (a demo may keep them)."""
+    problems = settings.production_problems()
+    if settings.is_demo:
+        count = f"{len(problems)} things would have to change for production"
+        return [Check("mode", True, f"PORTAL_ENV is demo; {count}.")]
+    return [Check("mode", False, problem) for problem in problems] or [
+        Check("mode", True, "PORTAL_ENV is production, and nothing in it is unsafe.")
+    ]
+
+
+def check_database(settings: Settings) -> Check:
+    """PostgreSQL answers and is new enough."""
+    url = settings.required_database_url.replace("postgresql+psycopg://", "postgresql://", 1)
+    try:
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            version = connection.info.server_version // 10000
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        way_out = (
+            "Correct DATABASE_URL." if settings.database_url else "Is `portal run` running here?"
+        )
+        return Check("database", False, f"PostgreSQL does not let us in: {reason}. {way_out}")
+    if version < 15:
+        return Check("database", False, f"PostgreSQL {version} is too old: 15 or newer is needed.")
+    return Check("database", True, f"PostgreSQL {version} answers.")
+
+
+def check_chain(settings: Settings) -> Check:
+    """Every RPC endpoint answers for the chain that CHAIN_ID names."""
+    for url in settings.rpc_urls:
+        try:
+            number = ChainProbe(url).chain_id()
+        except PortalError as error:
+            way_out = (
+                "Correct CHAIN_RPC_URLS." if settings.chain_rpc_urls else "Start `portal run`."
+            )
+            return Check("chain", False, f"{error.message} {way_out}")
+        if number != settings.chain_id:
+            return Check(
+                "chain", False, f"{url} serves chain {number}, but CHAIN_ID is {settings.chain_id}."
+            )
+    return Check("chain", True, f"Chain {settings.chain_id} answers.")
+
+
+def check_engine(settings: Settings) -> Check:
+    """Somebody listens where the engine should."""
+    address = (settings.engine_host, settings.engine_port)
+    try:
+        with socket.create_connection(address, timeout=5):
+            return Check("engine", True, f"The engine listens on {address[0]}:{address[1]}.")
+    except OSError as error:
+        return Check(
+            "engine", False, f"Nobody listens on ENGINE_HOST:ENGINE_PORT {address}: {error}."
+        )
+
+
+def check_client(settings: Settings) -> Check:
+    """The H5 client is built."""
+    page = settings.h5_dist / "index.html"
+    if page.exists():
+        return Check("H5 client", True, f"Built, in {settings.h5_dist}.")
+    return Check(
+        "H5 client", False, f"{page} is not there. Run `make setup`, or set H5_DIST to a build."
+    )
+
+
+def check_bundled(settings: Settings) -> list[Check]:
+    """What `portal run` would start by itself can be started."""
+    needed: list[tuple[str, Callable[[], Path]]] = []
+    if settings.database_url is None:
+        needed.append(("bundled PostgreSQL", bundled_binaries))
+    if settings.chain_rpc_urls is None:
+        needed.append(("bundled chain", anvil_binary))
+    return [_bundled(about, find) for about, find in needed]
+
+
+def _bundled(about: str, find: Callable[[], Path]) -> Check:
+    try:
+        return Check(about, True, f"Installed at {find()}.")
+    except PortalError as error:
+        return Check(about, False, f"{error.message} {error.hint or ''}".rstrip())
+
+
+def examine(settings: Settings) -> list[Check]:
+    """All checks, in the order in which one would mend them."""
+    return [
+        *check_production(settings),
+        *check_bundled(settings),
+        check_database(settings),
+        check_chain(settings),
+        check_engine(settings),
+        check_client(settings),
+    ]
+
+
+def main() -> int:
+    """Print every check; 1 when one is bad."""
+    checks = examine(Settings())
+    for check in checks:
+        mark = "ok     " if check.good else "PROBLEM"
+        sys.stdout.write(f"{mark}  {check.about:<20} {check.said}\n")
+    return 0 if all(check.good for check in checks) else 1
