@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.audit.service import record
@@ -169,8 +170,8 @@ def save_market(
 ) -> MarketView:
     """Make a market, or change the one with this `id`; audited, and told to the engine.
 
-    Amounts are decimal strings of the base coin. `version` is the one the editor saw: 0 or None
-    for a new market.
+    Amounts are decimal strings of the base coin. `version` is the one the editor saw, None for
+    a new market.
     Raises InvalidInput naming the field, Conflict when somebody was faster or the change is not
     allowed, Unavailable when the engine can't be reached; then nothing is changed.
     """
@@ -196,7 +197,7 @@ def _written(
         session.add(market)
     else:
         if version is None:
-            raise Conflict("There is a market of this name already.", field="id", value=checked.id)
+            raise _taken(checked.id)
         if version != market.version:
             raise Conflict(
                 "Somebody changed this market meanwhile.",
@@ -208,8 +209,15 @@ def _written(
         for name, value in checked.as_dict().items():
             setattr(market, name, value)
         market.version += 1
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError:
+        raise _taken(checked.id) from None
     return market
+
+
+def _taken(market_id: str) -> Conflict:
+    return Conflict("There is a market of this name already.", field="id", value=market_id)
 
 
 def _as_values(market: Market) -> dict[str, Any]:

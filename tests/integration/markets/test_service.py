@@ -1,5 +1,7 @@
 """Markets made and changed by staff: audited, told to the engine, or nothing at all."""
 
+import threading
+
 import pytest
 from sqlalchemy import select
 
@@ -74,6 +76,30 @@ def test_the_slower_of_two_editors_is_told_and_changes_nothing(context):
             save(context, version=version, max_trade="7000")
         assert refused.value.field == field
     assert stored(context)[0].max_trade == 9_000_000_000
+
+
+def test_of_two_who_make_the_same_market_at_once_one_is_told_so(context):
+    answers = []
+
+    def late():
+        try:
+            save(context, lot="0.1")
+        except PortalError as error:
+            answers.append(error.as_dict()["field"])
+
+    class Slow:
+        """Lets the other one begin while the first change is not committed yet."""
+
+        def submit(self, command):
+            rival.start()
+            rival.join(0.5)
+            return context.engine.submit(command)
+
+    rival = threading.Thread(target=late)
+    save(context, engine=Slow())
+    rival.join(10)
+    assert answers == ["id"]
+    assert stored(context)[0].lot == 10_000
 
 
 def test_the_price_ticks_of_a_market_can_not_change(context):
