@@ -5,6 +5,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from http import HTTPStatus
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -13,6 +14,8 @@ import psycopg
 import structlog
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+from websockets.typing import Origin
 
 from portal.core.db import Database, libpq_url
 from portal.core.errors import InvalidInput, NotFound, PortalError, Unauthorized
@@ -40,7 +43,7 @@ class StreamServer:
 
     async def run(self) -> None:
         """Listen to the engine and to clients."""
-        origins = [self._settings.base_url.rstrip("/"), None]
+        origins = [Origin(self._settings.base_url.rstrip("/")), None]
         async with serve(
             self._serve_client,
             self._settings.bind_host,
@@ -48,6 +51,7 @@ class StreamServer:
             origins=origins,
             max_size=_MAX_MESSAGE,
             ping_interval=20,
+            process_request=_health,
         ):
             _log.info("serving", port=self._settings.stream_port)
             async with asyncio.TaskGroup() as tasks:
@@ -60,7 +64,7 @@ class StreamServer:
             with contextlib.suppress(psycopg.OperationalError):
                 connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
                 async with connection:
-                    await connection.execute(f"LISTEN {CHANNEL}")  # type: ignore[arg-type]
+                    await connection.execute(f"LISTEN {CHANNEL}")
                     self._note({"all": True})
                     async for notice in connection.notifies():
                         self._note(orjson.loads(notice.payload))
@@ -149,6 +153,13 @@ class StreamServer:
 
         subscriber.user_id = await asyncio.to_thread(read)
         return subscriber.user_id is not None
+
+
+def _health(connection: ServerConnection, request: Request) -> Response | None:
+    """Answer a plain GET /healthz; everything else goes on to the WebSocket handshake."""
+    if request.path == "/healthz":
+        return connection.respond(HTTPStatus.OK, "ok\n")
+    return None
 
 
 async def _send_all(connection: ServerConnection, subscriber: Subscriber) -> None:
