@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_appbuilder.security.sqla.models import User as FabUser
-from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, String, Text
+from sqlalchemy import BigInteger, DateTime, Index, Integer, String, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,16 +21,16 @@ class User(FabUser):  # type: ignore[misc]
 
     __tablename__ = "ab_user"
 
-    kind = Column(String(16), nullable=False, server_default="staff")
-    nickname = Column(String(40), unique=True)
-    country = Column(String(2))
-    kyc_tier = Column(Integer, nullable=False, server_default="0")
-    totp_sealed = Column(Text)
-    totp_confirmed = Column(DateTime(timezone=True))
-    totp_last_step = Column(BigInteger, nullable=False, server_default="0")
-    locked_until = Column(DateTime(timezone=True))
-    wallet_address = Column(String(42), unique=True)
-    vault_address = Column(String(42), unique=True)
+    kind: Mapped[str] = mapped_column(String(16), server_default="staff")
+    nickname: Mapped[str | None] = mapped_column(String(40), unique=True)
+    country: Mapped[str | None] = mapped_column(String(2))
+    kyc_tier: Mapped[int] = mapped_column(Integer, server_default="0")
+    totp_sealed: Mapped[str | None] = mapped_column(Text)
+    totp_confirmed: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    totp_last_step: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    locked_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    wallet_address: Mapped[str | None] = mapped_column(String(42), unique=True)
+    vault_address: Mapped[str | None] = mapped_column(String(42), unique=True)
 
     @property
     def legal_name(self) -> str:
@@ -51,6 +51,21 @@ class UserSession(Base):
     revoked_at: Mapped[datetime | None]
     address: Mapped[str] = mapped_column(Text, default="")
     agent: Mapped[str] = mapped_column(Text, default="")
+
+
+class LoginAttempt(Base):
+    """Failed log-ins in a row for one e-mail address, whether or not anybody has it.
+
+    Only a keyed hash of the address is kept. Counted before the password is looked at, and
+    removed by a log-in that succeeds.
+    """
+
+    __tablename__ = "login_attempt"
+
+    identity: Mapped[str] = mapped_column(Text, primary_key=True)
+    failures: Mapped[int] = mapped_column(Integer)
+    locked_until: Mapped[datetime | None]
+    at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
 
 
 class PaymentAccount(Base):

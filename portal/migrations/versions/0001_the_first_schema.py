@@ -301,75 +301,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_payment_account_user_id", "payment_account", ["user_id"], unique=False)
     op.create_table(
-        "statement",
-        sa.Column("id", sa.BigInteger(), nullable=False),
-        sa.Column("method", sa.Text(), nullable=False),
-        sa.Column("message_id", sa.Text(), nullable=False),
-        sa.Column("account_index", sa.Text(), nullable=False),
-        sa.Column("sha256", sa.Text(), nullable=False),
-        sa.Column("filename", sa.Text(), nullable=False),
-        sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("lines", sa.BigInteger(), nullable=False),
-        sa.Column("new_lines", sa.BigInteger(), nullable=False),
-        sa.Column("imported_by", sa.Text(), nullable=False),
-        sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_statement")),
-        sa.UniqueConstraint(
-            "method",
-            "account_index",
-            "message_id",
-            name=op.f("uq_statement_method_account_index_message_id"),
-        ),
-        sa.UniqueConstraint("sha256", name=op.f("uq_statement_sha256")),
-    )
-    op.create_table(
-        "statement_line",
-        sa.Column("id", sa.BigInteger(), nullable=False),
-        sa.Column("statement_id", sa.BigInteger(), nullable=False),
-        sa.Column("method", sa.Text(), nullable=False),
-        sa.Column("account_index", sa.Text(), nullable=False),
-        sa.Column("account_label", sa.Text(), nullable=False),
-        sa.Column("entry_ref", sa.Text(), nullable=False),
-        sa.Column("source_line", sa.BigInteger(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("reversal", sa.Boolean(), nullable=False),
-        sa.Column("direction", sa.Text(), nullable=False),
-        sa.Column("amount_units", sa.BigInteger(), nullable=False),
-        sa.Column("currency", sa.Text(), nullable=False),
-        sa.Column("booking_date", sa.Date(), nullable=True),
-        sa.Column("sealed", sa.Text(), nullable=False),
-        sa.Column("payment_index", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("trade_id", sa.BigInteger(), nullable=True),
-        sa.Column("matched_by", sa.Text(), nullable=True),
-        sa.Column("name_match", sa.Text(), nullable=True),
-        sa.Column("decided_by", sa.BigInteger(), nullable=True),
-        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["statement_id"], ["statement.id"], name=op.f("fk_statement_line_statement_id")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_statement_line")),
-        sa.UniqueConstraint(
-            "account_index",
-            "entry_ref",
-            "status",
-            "reversal",
-            name=op.f("uq_statement_line_account_index_entry_ref_status_reversal"),
-        ),
-    )
-    op.create_index(
-        "ix_statement_line_statement_id", "statement_line", ["statement_id"], unique=False
-    )
-    op.create_index(
-        "ix_statement_line_todo",
-        "statement_line",
-        ["id"],
-        unique=False,
-        postgresql_where="state IN ('verifying', 'manual')",
-    )
-    op.create_index("ix_statement_line_trade_id", "statement_line", ["trade_id"], unique=False)
-    op.create_table(
         "plugin_setting",
         sa.Column("slug", sa.Text(), nullable=False),
         sa.Column("scope", sa.Text(), nullable=False),
@@ -405,6 +336,28 @@ def upgrade() -> None:
         sa.Column("journal_hash", sa.Text(), nullable=False),
         sa.Column("next_id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_shard")),
+    )
+    op.create_table(
+        "statement",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("method", sa.Text(), nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("account_index", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("filename", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("lines", sa.BigInteger(), nullable=False),
+        sa.Column("new_lines", sa.BigInteger(), nullable=False),
+        sa.Column("imported_by", sa.Text(), nullable=False),
+        sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_statement")),
+        sa.UniqueConstraint(
+            "method",
+            "account_index",
+            "message_id",
+            name=op.f("uq_statement_method_account_index_message_id"),
+        ),
+        sa.UniqueConstraint("sha256", name=op.f("uq_statement_sha256")),
     )
     op.create_table(
         "trade",
@@ -458,6 +411,9 @@ def upgrade() -> None:
         unique=False,
         postgresql_where="deadline_ms IS NOT NULL",
     )
+    op.create_index(
+        "ix_trade_open_state", "trade", ["state"], unique=False, postgresql_where="NOT settled"
+    )
     op.create_index("ix_trade_seller_id", "trade", ["seller_id", "id"], unique=False)
     op.create_table(
         "user_session",
@@ -496,6 +452,53 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["quote"], ["asset.code"], name=op.f("fk_market_quote")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_market")),
     )
+    op.create_table(
+        "statement_line",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("statement_id", sa.BigInteger(), nullable=False),
+        sa.Column("method", sa.Text(), nullable=False),
+        sa.Column("account_index", sa.Text(), nullable=False),
+        sa.Column("account_label", sa.Text(), nullable=False),
+        sa.Column("entry_ref", sa.Text(), nullable=False),
+        sa.Column("source_line", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("reversal", sa.Boolean(), nullable=False),
+        sa.Column("direction", sa.Text(), nullable=False),
+        sa.Column("amount_units", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("booking_date", sa.Date(), nullable=True),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("payment_index", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("trade_id", sa.BigInteger(), nullable=True),
+        sa.Column("matched_by", sa.Text(), nullable=True),
+        sa.Column("name_match", sa.Text(), nullable=True),
+        sa.Column("decided_by", sa.BigInteger(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["statement_id"], ["statement.id"], name=op.f("fk_statement_line_statement_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_statement_line")),
+        sa.UniqueConstraint(
+            "account_index",
+            "entry_ref",
+            "status",
+            "reversal",
+            name=op.f("uq_statement_line_account_index_entry_ref_status_reversal"),
+        ),
+    )
+    op.create_index(
+        "ix_statement_line_statement_id", "statement_line", ["statement_id"], unique=False
+    )
+    op.create_index(
+        "ix_statement_line_todo",
+        "statement_line",
+        ["id"],
+        unique=False,
+        postgresql_where="state IN ('verifying', 'manual')",
+    )
+    op.create_index("ix_statement_line_trade_id", "statement_line", ["trade_id"], unique=False)
     op.create_table(
         "quote",
         sa.Column("id", sa.BigInteger(), nullable=False),
