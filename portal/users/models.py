@@ -12,7 +12,7 @@ from portal.core.clock import utc_now
 from portal.core.db import Base
 
 
-class User(FabUser):  # type: ignore[misc]
+class PortalUser(FabUser):  # type: ignore[misc]
     """A person. `first_name` + `last_name` are the legal name, as on their bank account.
 
     `kind` is `trader` or `staff`. `kyc_tier` is set by staff only. `totp_last_step` is the last
@@ -36,6 +36,10 @@ class User(FabUser):  # type: ignore[misc]
     def legal_name(self) -> str:
         """First and last name as registered."""
         return f"{self.first_name} {self.last_name}".strip()
+
+
+# Flask-AppBuilder finds its own `User` by class name, so ours must not be declared under it.
+User = PortalUser
 
 
 class UserSession(Base):
