@@ -14,7 +14,7 @@ from portal.core.jobs import Engine
 from portal.core.sealed import Sealer
 from portal.core.settings import Settings
 from portal.demo.people import Person, people
-from portal.escrow.deployment import ensure_demo_deployment
+from portal.escrow.demo import ensure_demo_deployment
 from portal.markets.models import AssetRow, Market
 from portal.markets.service import save_market, sync_engine
 from portal.plugin_host.host import PluginHost
@@ -157,4 +157,4 @@ def _seed_account(
             return
     gateway = host.gateway("sepa")
     values = {"iban": person.iban, "holder": f"{person.first_name} {person.last_name}"}
-    add_account(database, sealer, gateway, host.gateway_settings("sepa"), user_id, values)
+    add_account(database, sealer, gateway, host.get_settings("sepa"), user_id, values)

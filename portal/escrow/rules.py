@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from portal.trades.rules import State
 
+SELLER, BUYER, ARBITER = "seller", "buyer", "arbiter"
 # A decision stays executable this long after `payBy`; both parties must sign the same second.
 SETTLE_DAYS = 180
 DAY_SECONDS = 86_400
@@ -54,7 +55,7 @@ class Signed:
     buyer_settles: int | None = None
 
 
-def needed_acts(state: State, to_buyer: int | None, escrow_units: int, signed: Signed) -> list[Act]:
+def needed_acts(state: State, to_buyer: int | None, signed: Signed) -> list[Act]:
     """The transactions that a locked or locking trade calls for now, in order."""
     if state is State.LOCKING:
         return [Act.OPEN]
@@ -65,24 +66,32 @@ def needed_acts(state: State, to_buyer: int | None, escrow_units: int, signed: S
     if state is State.CANCELLED:
         return [Act.CANCEL if signed.cancel else Act.EXPIRE]
     if state in _SETTLED_BY_SIGNATURES and to_buyer is not None:
-        return _settling(to_buyer, signed)
+        return _settling(state, to_buyer, signed)
     return []
 
 
-def _settling(to_buyer: int, signed: Signed) -> list[Act]:
+def _settling(state: State, to_buyer: int, signed: Signed) -> list[Act]:
     """A share of nothing is also reached by the buyer's cancellation."""
-    if to_buyer in (signed.seller_settles, signed.buyer_settles):
+    if settle_signers(state, to_buyer, signed):
         return [Act.SETTLE]
     return [Act.CANCEL] if to_buyer == 0 and signed.cancel else []
 
 
-def arbiter_signs(state: State, to_buyer: int, signed: Signed) -> bool:
-    """Whether the platform adds its signature: one party signed and a decision, or the seller's
-    own release, backs that very share."""
-    if state is State.RELEASED:
-        return signed.seller_settles == to_buyer and signed.buyer_settles != to_buyer
-    both = signed.seller_settles == to_buyer and signed.buyer_settles == to_buyer
-    return state in _SETTLED_BY_SIGNATURES and not both
+def settle_signers(state: State, to_buyer: int, signed: Signed) -> frozenset[str]:
+    """Whose two signatures execute this share; none while the parties' consent is missing.
+
+    The platform's arbiter key signs only what a decision, or the seller's own release, backs,
+    and never without one of the parties.
+    """
+    willing = frozenset(
+        party
+        for party, share in ((SELLER, signed.seller_settles), (BUYER, signed.buyer_settles))
+        if share == to_buyer
+    )
+    if len(willing) == 2:
+        return willing
+    consent = SELLER in willing if state is State.RELEASED else bool(willing)
+    return willing | {ARBITER} if consent else frozenset()
 
 
 def already_done(act: Act, status: Status) -> bool:

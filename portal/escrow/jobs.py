@@ -1,0 +1,34 @@
+"""The escrow's scheduled work."""
+
+from functools import cache
+
+from portal.core.jobs import JobContext
+from portal.escrow.chain import ChainClient
+from portal.escrow.deposits import scan_vaults
+from portal.escrow.service import process_events, report_outcomes, run_intents
+
+
+@cache
+def chain_client(urls: tuple[str, ...]) -> ChainClient:
+    """One client a process and set of endpoints."""
+    return ChainClient(urls)
+
+
+def run_escrow_events(context: JobContext) -> str:
+    """Lock, pay out and refund as the engine's events ask."""
+    return f"{process_events(context)} events read"
+
+
+def track_intents(context: JobContext) -> str:
+    """Send and follow chain transactions, then tell the engine how they ended."""
+    under_way = run_intents(context, _client(context))
+    return f"{under_way} transactions under way, {report_outcomes(context)} ended"
+
+
+def scan_deposits(context: JobContext) -> str:
+    """Book coins that came into vaults or left them."""
+    return f"{scan_vaults(context, _client(context))} transfers booked"
+
+
+def _client(context: JobContext) -> ChainClient:
+    return chain_client(tuple(context.settings.rpc_urls))

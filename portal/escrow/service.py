@@ -1,0 +1,223 @@
+"""Trades' escrows, driven by the engine's events and by what happens on chain.
+
+Events only say which trades to look at; what to do follows from where a trade stands. Answers
+to the engine carry a key made of the trade, so that a retry never counts twice.
+"""
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from portal.audit.models import AuditEvent, OutboxCursor
+from portal.core.clock import utc_now
+from portal.core.db import Database
+from portal.core.errors import PortalError, Unavailable
+from portal.core.jobs import Engine, JobContext
+from portal.core.settings import Settings
+from portal.escrow.backends import (
+    Command,
+    EscrowBackend,
+    backends,
+    escrow_locked,
+    lock_failed,
+    settled,
+)
+from portal.escrow.chain import ChainClient, account
+from portal.escrow.contract import EscrowContract
+from portal.escrow.deployment import find_deployment
+from portal.escrow.intents import CONFIRMED, DONE, FAILED, IntentRunner, Outcome
+from portal.escrow.models import ChainIntent, EscrowRecord
+from portal.escrow.rules import CLOSING, Act, Status, already_done
+from portal.escrow.signatures import signing_requests, store_signatures
+from portal.trades.models import Trade
+
+__all__ = [
+    "advance_trade",
+    "process_events",
+    "report_outcomes",
+    "run_intents",
+    "signing_requests",
+    "store_signatures",
+]
+
+log = structlog.get_logger(__name__)
+
+CONSUMER, STREAM = "escrow", "shard:main"
+BATCH = 500
+_ACTS = frozenset(str(act) for act in Act)
+_RECORD_STATUS = {
+    Act.OPEN: "open",
+    Act.MARK_PAID: "paid",
+    Act.SETTLE: "closed",
+    Act.CANCEL: "closed",
+    Act.EXPIRE: "closed",
+}
+
+
+def process_events(context: JobContext) -> int:
+    """Look at every trade that the engine said something about; returns how many events were read.
+
+    The cursor moves only after the engine took our answers: a kill in between repeats them.
+    """
+    known = backends(context.settings)
+    done = 0
+    while True:
+        with context.database.reader() as session:
+            start = _position(session)
+            events = _next_events(session, start)
+        if not events:
+            return done
+        trade_ids = dict.fromkeys(filter(None, (_trade_of(event) for event in events)))
+        for trade_id in trade_ids:
+            _advance(context, known, trade_id)
+        with context.database.transaction() as session:
+            _move_cursor(session, events[-1].seq)
+        done += len(events)
+
+
+def advance_trade(session: Session, settings: Settings, trade: Trade) -> None:
+    """Queue what a trade's state and signatures now allow, in the caller's transaction.
+
+    For a claim: the decision is older than the signature that executes it.
+    """
+    backends(settings)[trade.escrow].advance(session, trade)
+
+
+def run_intents(context: JobContext, client: ChainClient) -> int:
+    """Sign, send and follow the due transactions; returns how many were looked at."""
+    with context.database.reader() as session:
+        deployment = find_deployment(session)
+    if deployment is None:
+        return 0
+    watch = _Watch(EscrowContract(client, deployment))
+    sender = account(context.settings.relayer_key.get_secret_value())
+    confirmations = context.settings.chain_confirmations
+    return IntentRunner(
+        context.database, client, sender, confirmations, watch.observe, watch.ended
+    ).run()
+
+
+def report_outcomes(context: JobContext) -> int:
+    """Tell the engine how ended transactions ended; returns how many were told."""
+    with context.database.reader() as session:
+        ended = session.scalars(
+            select(ChainIntent)
+            .where(
+                ChainIntent.status.in_((CONFIRMED, DONE, FAILED)),
+                ChainIntent.reported_at.is_(None),
+            )
+            .order_by(ChainIntent.id)
+            .limit(BATCH)
+        ).all()
+    for intent in ended:
+        if (command := _command(intent)) is not None:
+            submit(context.engine, command)
+        _mark_reported(context.database, intent.id)
+    return len(ended)
+
+
+def submit(engine: Engine, command: Command) -> None:
+    """Hand a command in. A refusal means that the trade has moved on: it is logged, not raised.
+
+    Raises Unavailable when the engine does not answer.
+    """
+    try:
+        engine.submit(command)
+    except Unavailable:
+        raise
+    except PortalError as error:
+        log.warning("escrow.refused", command=command["kind"], key=command["key"], why=str(error))
+
+
+class _Watch:
+    """What the intent runner asks about escrow transactions."""
+
+    def __init__(self, escrow: EscrowContract) -> None:
+        self._escrow = escrow
+
+    def observe(self, session: Session, intent: ChainIntent) -> Outcome | None:
+        """Whether the chain shows the effect already, by whoever's transaction."""
+        found = session.get(EscrowRecord, intent.trade_id) if intent.kind in _ACTS else None
+        if found is None or found.escrow_id is None:
+            return None
+        act = Act(intent.kind)
+        if not already_done(act, self._escrow.status(found.escrow_id)):
+            return None
+        if act is Act.OPEN:
+            return Outcome(self._escrow.opening(found.escrow_id))
+        if act is Act.MARK_PAID:
+            return Outcome(None)
+        return self._closed(session, intent, found.escrow_id)
+
+    def _closed(self, session: Session, intent: ChainIntent, escrow_id: str) -> Outcome:
+        closing = self._escrow.closing(escrow_id)
+        wanted = session.get_one(Trade, intent.trade_id).to_buyer
+        if closing is None:
+            return Outcome(None, "The chain shows the escrow closed but not how.")
+        if closing.to_buyer != wanted:
+            shares = f"{closing.to_buyer} units for the buyer, not {wanted}"
+            return Outcome(closing.tx_hash, f"The escrow was closed on chain with {shares}.")
+        return Outcome(closing.tx_hash)
+
+    def ended(self, session: Session, intent: ChainIntent) -> None:
+        """Keep the escrow's record in step."""
+        found = session.get(EscrowRecord, intent.trade_id) if intent.kind in _ACTS else None
+        if found is None:
+            return
+        act = Act(intent.kind)
+        if intent.status != FAILED:
+            if found.status != Status.CLOSED:
+                found.status = _RECORD_STATUS[act]
+        elif act is Act.OPEN:
+            found.status = FAILED
+
+
+def _command(intent: ChainIntent) -> Command | None:
+    """What the engine should hear about an ended transaction; a failed payout needs a person."""
+    if intent.trade_id is None or intent.kind not in _ACTS:
+        return None
+    act = Act(intent.kind)
+    reference = intent.tx_hash or f"intent:{intent.id}"
+    if act is Act.OPEN:
+        if intent.status == FAILED:
+            return lock_failed(intent.trade_id, intent.error or "The escrow could not be opened.")
+        return escrow_locked(intent.trade_id, reference)
+    if act in CLOSING and intent.status != FAILED:
+        return settled(intent.trade_id, reference)
+    return None
+
+
+def _mark_reported(database: Database, intent_id: int) -> None:
+    with database.transaction() as session:
+        session.get_one(ChainIntent, intent_id).reported_at = utc_now()
+
+
+def _advance(context: JobContext, known: dict[str, EscrowBackend], trade_id: int) -> None:
+    with context.database.transaction() as session:
+        trade = session.get(Trade, trade_id)
+        commands = [] if trade is None else known[trade.escrow].advance(session, trade)
+    for command in commands:
+        submit(context.engine, command)
+
+
+def _trade_of(event: AuditEvent) -> int | None:
+    subject, _, number = event.subject.partition(":")
+    return int(number) if subject == "trade" else None
+
+
+def _position(session: Session) -> int:
+    cursor = session.get(OutboxCursor, (CONSUMER, STREAM))
+    return 0 if cursor is None else cursor.seq
+
+
+def _next_events(session: Session, start: int) -> list[AuditEvent]:
+    statement = select(AuditEvent).where(AuditEvent.stream == STREAM, AuditEvent.seq > start)
+    return list(session.scalars(statement.order_by(AuditEvent.seq).limit(BATCH)))
+
+
+def _move_cursor(session: Session, seq: int) -> None:
+    statement = insert(OutboxCursor).values(consumer=CONSUMER, stream=STREAM, seq=seq)
+    session.execute(
+        statement.on_conflict_do_update(index_elements=["consumer", "stream"], set_={"seq": seq})
+    )
