@@ -17,11 +17,15 @@ KEPT_RUNS = 50
 MESSAGE_LENGTH = 500
 
 
-def recorded(name: str, function: Callable[[JobContext], str | None], context: JobContext) -> None:
-    """Run a job and record how it went. A job that raises is logged; the next run comes anyway."""
+def recorded(name: str, function: Callable[[JobContext], object], context: JobContext) -> None:
+    """Run a job and record how it went; what it returns (a line, a count) is the run's message.
+
+    A job that raises is logged; the next run comes anyway.
+    """
     run_id = _begin(context.database, name)
+    message: str | None
     try:
-        outcome, message = "ok", function(context)
+        outcome, message = "ok", _told(function(context))
     except PortalError as error:
         log.warning("job %s failed: %s", name, error.message)
         outcome, message = "failed", error.message
@@ -29,6 +33,12 @@ def recorded(name: str, function: Callable[[JobContext], str | None], context: J
         log.exception("job %s crashed", name)
         outcome, message = "failed", f"{type(error).__name__}: {error}"
     _end(context.database, run_id, name, outcome, message)
+
+
+def _told(answer: object) -> str | None:
+    if isinstance(answer, int):
+        return f"{answer} done"
+    return None if answer is None else str(answer)
 
 
 def _begin(database: Database, name: str) -> int | None:
@@ -45,10 +55,12 @@ def _begin(database: Database, name: str) -> int | None:
         return None
 
 
-def _end(database: Database, run_id: int | None, name: str, outcome: str, message: object) -> None:
+def _end(
+    database: Database, run_id: int | None, name: str, outcome: str, message: str | None
+) -> None:
     if run_id is None:
         return
-    said = None if message is None else str(message)[:MESSAGE_LENGTH]
+    said = message and message[:MESSAGE_LENGTH]
     try:
         with database.transaction() as session:
             session.execute(text("SET LOCAL synchronous_commit = off"))

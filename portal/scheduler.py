@@ -6,7 +6,6 @@ stopping, a run may overlap with the next leader's: jobs submit keyed commands a
 intents, so doing one twice changes nothing.
 """
 
-import importlib
 import logging
 import signal
 import threading
@@ -23,7 +22,10 @@ from portal.core.db import Database, libpq_url
 from portal.core.jobs import JobContext
 from portal.core.settings import Settings
 from portal.engine.client import EngineClient
-from portal.job_runs import close_lost_runs, recorded
+from portal.escrow.jobs import run_escrow_events, scan_deposits, track_intents
+from portal.job_runs import close_lost_runs, recorded, run_prune
+from portal.markets.jobs import run_market_sync, run_price_sweep, run_quote_prune
+from portal.trades.jobs import run_clearing, run_timers
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ LEADER_LOCK = int.from_bytes(b"otcsched")
 STANDBY_SECONDS = 2.0
 LEADER_CHECK_SECONDS = 1.0
 
-JobFunction = Callable[[JobContext], str | None]
+JobFunction = Callable[[JobContext], object]
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,8 @@ class Job:
     """A function of a JobContext, run every so many seconds; its answer is the run's message."""
 
     name: str
-    function: str
+    function: JobFunction
     every: Callable[[Settings], float]
-
-    def resolve(self) -> JobFunction:
-        """The function itself. Raises ImportError or AttributeError when there is none."""
-        module, _, name = self.function.partition(":")
-        found: JobFunction = getattr(importlib.import_module(module), name)
-        return found
 
 
 def _sweep(settings: Settings) -> float:
@@ -55,14 +51,15 @@ def _sweep(settings: Settings) -> float:
 
 # Everything that runs by itself.
 JOBS = (
-    Job("prices.sweep", "portal.markets.jobs:run_price_sweep", lambda s: s.price_sweep_seconds),
-    Job("markets.sync", "portal.markets.jobs:run_market_sync", lambda s: 30.0),
-    Job("trades.clearing", "portal.trades.jobs:run_clearing", _sweep),
-    Job("trades.timers", "portal.trades.jobs:run_timers", _sweep),
-    Job("escrow.events", "portal.escrow.jobs:run_escrow_events", _sweep),
-    Job("escrow.intents", "portal.escrow.jobs:track_intents", _sweep),
-    Job("escrow.deposits", "portal.escrow.jobs:scan_deposits", _sweep),
-    Job("jobs.prune", "portal.job_runs:run_prune", lambda s: 60.0),
+    Job("prices.sweep", run_price_sweep, lambda settings: settings.price_sweep_seconds),
+    Job("prices.prune", run_quote_prune, lambda settings: 3600.0),
+    Job("markets.sync", run_market_sync, lambda settings: 30.0),
+    Job("trades.clearing", run_clearing, _sweep),
+    Job("trades.timers", run_timers, _sweep),
+    Job("escrow.events", run_escrow_events, _sweep),
+    Job("escrow.intents", track_intents, _sweep),
+    Job("escrow.deposits", scan_deposits, _sweep),
+    Job("jobs.prune", run_prune, lambda settings: 60.0),
 )
 
 
@@ -116,7 +113,7 @@ class Scheduler:
 
     def __init__(self, context: JobContext, jobs: tuple[Job, ...] = JOBS) -> None:
         self._context = context
-        self._functions = [(job, job.resolve()) for job in jobs]
+        self._jobs = jobs
         self._leadership = Leadership(context.database.url)
         self._stop = threading.Event()
         self.leading = threading.Event()
@@ -150,16 +147,16 @@ class Scheduler:
 
     def _clockwork(self) -> BackgroundScheduler:
         clockwork = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(len(self._functions) or 1)},
+            executors={"default": ThreadPoolExecutor(len(self._jobs) or 1)},
             # A late run is done once, not once per missed time, and never beside itself.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
-        for job, function in self._functions:
+        for job in self._jobs:
             clockwork.add_job(
                 recorded,
                 "interval",
-                args=(job.name, function, self._context),
+                args=(job.name, job.function, self._context),
                 seconds=job.every(self._context.settings),
                 id=job.name,
                 next_run_time=utc_now(),
@@ -168,7 +165,7 @@ class Scheduler:
 
 
 def main(settings: Settings, jobs: tuple[Job, ...] = JOBS) -> None:
-    """`portal scheduler`: until SIGTERM or Ctrl-C. Raises when a job's function is missing."""
+    """`portal scheduler`: until SIGTERM or Ctrl-C."""
     # APScheduler reports every run it skips because the last one still goes on.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     database = Database(settings.required_database_url, pool_size=len(jobs))

@@ -7,12 +7,13 @@ from portal.core.clock import from_ms, now_ms
 from portal.core.errors import NotFound, Unavailable
 from portal.core.jobs import JobContext
 from portal.engine.models import MarketState
-from portal.markets.jobs import run_market_sync, run_price_sweep
+from portal.markets.jobs import run_market_sync, run_price_sweep, run_quote_prune
 from portal.markets.models import Market, Quote
 from portal.markets.pricing import is_fresh, last_good, sweep, sweep_all
 from portal.markets.replay import EXCHANGES
 from portal.markets.service import market_view
 from portal.markets.sources import demo_sources
+from portal.trades.models import Trade
 
 pytestmark = pytest.mark.postgres
 
@@ -29,6 +30,13 @@ def engine_state(context, market):
 
 def all_down(replay):
     replay.faults.update(dict.fromkeys(EXCHANGES, "down"))
+
+
+def trade(**given):
+    """A trade row with something in every column that needs it."""
+    filler = {int: 1, str: "x", bool: False}
+    columns = [column for column in Trade.__table__.columns if not column.nullable]
+    return Trade(**{column.name: filler[column.type.python_type] for column in columns} | given)
 
 
 def make_good_quote_old(context, seconds):
@@ -150,3 +158,17 @@ def test_the_jobs_say_in_a_line_what_they_did(context, market, replay):
     context.settings.price_replay_url = replay.url
     assert run_price_sweep(context) == "USDT-EUR: 3 of 3 sources"
     assert run_market_sync(context) == "the engine knows all markets"
+
+
+def test_old_quotes_are_forgotten_but_never_one_of_a_trade(context, market):
+    month_ago = from_ms(now_ms() - 31 * 86_400_000)
+    with context.database.transaction() as session:
+        old, traded, new = (
+            Quote(market_id=market, at=at, price_ticks=1, sources=[])
+            for at in (month_ago, month_ago, from_ms(now_ms()))
+        )
+        session.add_all([old, traded, new])
+        session.flush()
+        session.add(trade(quote_id=traded.id))
+    assert run_quote_prune(context) == "1 old quotes forgotten"
+    assert [quote.id for quote in quotes(context)] == [traded.id, new.id]

@@ -6,7 +6,6 @@ from portal.core.errors import Unavailable
 from portal.core.jobs import JobContext
 from portal.scheduler import Job
 
-HERE = "tests.integration.scheduler.jobs"
 entered = threading.Event()
 go_on = threading.Event()
 
@@ -30,4 +29,5 @@ def takes_long(context: JobContext) -> str:
 
 
 def every(name: str, seconds: float = 0.1) -> Job:
-    return Job(name, f"{HERE}:{name}", lambda settings: seconds)
+    """The job of this module with that name."""
+    return Job(name, globals()[name], lambda settings: seconds)

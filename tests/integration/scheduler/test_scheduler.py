@@ -95,6 +95,12 @@ def test_a_crashing_job_is_recorded_and_neither_it_nor_the_others_stop(start, da
     assert runs(database, "is_refused")[0].message == "The trading engine does not answer just now."
 
 
+def test_a_jobs_count_is_told_as_a_line_and_silence_as_none(database, context):
+    recorded("counts", lambda context: 3, context)
+    recorded("counts", lambda context: None, context)
+    assert [run.message for run in runs(database, "counts")] == ["3 done", None]
+
+
 def test_a_slow_job_never_runs_beside_itself(start, database):
     start(jobs.every("takes_long", 0.05), jobs.every("works"))
     assert jobs.entered.wait(5)
