@@ -36,6 +36,7 @@ class EngineServer:
         self._url = libpq_url(sqlalchemy_url(settings.required_database_url))
         self._sequencer = Sequencer(self._url, shard)
         self._queue: asyncio.Queue[tuple[Any, asyncio.Future[Any]]] = asyncio.Queue(MAX_QUEUE)
+        self._clients: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Wait for the shard, then serve until cancelled. Raises Fenced when it is taken over."""
@@ -45,9 +46,19 @@ class EngineServer:
                 self._serve_client, self._settings.engine_host, self._settings.engine_port
             )
             _log.info("serving", shard=self._shard, port=self._settings.engine_port)
-            async with server, asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._write_batches())
-                tasks.create_task(_watch(lease))
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._write_batches())
+                    tasks.create_task(_watch(lease))
+            finally:
+                server.close()
+                await self._let_clients_go()
+                self._sequencer.stop()
+
+    async def _let_clients_go(self) -> None:
+        for client in self._clients:
+            client.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
 
     async def _lease(self) -> psycopg.AsyncConnection[Any]:
         """A connection that holds the shard's lock; waits as a standby until it is free."""
@@ -85,6 +96,10 @@ class EngineServer:
     async def _serve_client(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._clients.add(task)
+            task.add_done_callback(self._clients.discard)
         try:
             await self._greet(reader)
             async with asyncio.TaskGroup() as answers:
