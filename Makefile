@@ -55,7 +55,7 @@ $(VENV)/.installed: requirements/lock.txt setup.cfg pyproject.toml | $(VENV)/bin
 		--no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 
-contracts/node_modules/.installed: contracts/package-lock.json $(VENV)/.installed
+contracts/node_modules/.installed: contracts/package-lock.json | $(VENV)/.installed
 	@$(SAY) "Installing the tools for the contracts"
 	@$(WITH_NODE) cd contracts && npm ci --no-fund --no-audit
 	@touch $@
@@ -65,7 +65,7 @@ contracts/node_modules/.built: contracts/node_modules/.installed $(CONTRACT_SOUR
 	@$(WITH_NODE) cd contracts && npm run --silent build
 	@touch $@
 
-h5_client/node_modules/.installed: h5_client/package-lock.json $(VENV)/.installed
+h5_client/node_modules/.installed: h5_client/package-lock.json | $(VENV)/.installed
 	@$(SAY) "Installing the tools for the H5 client"
 	@$(WITH_NODE) cd h5_client && npm ci --no-fund --no-audit
 	@touch $@

@@ -1,7 +1,9 @@
 """The Flask app: the only place that sees every part."""
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
+from config import flask_config
 from portal.api import register_api
 from portal.api.context import Services
 from portal.backoffice.setup import register_backoffice
@@ -32,7 +34,20 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     settings = settings or (services.settings if services else load_settings())
     services = services or make_services(settings)
     app = Flask("portal", static_folder=None)
-    app.config.from_object("config")
+    app.config.update(flask_config(settings))
+    _believe_proxies(app, settings.trusted_proxies)
+    app.add_url_rule("/healthz", view_func=_alive)
     register_backoffice(app, services)
     register_api(app, services)
     return app
+
+
+def _alive() -> dict[str, str]:
+    """This process answers. (Whether the whole portal is well is `portal doctor`'s to say.)"""
+    return {"status": "ok"}
+
+
+def _believe_proxies(app: Flask, count: int) -> None:
+    # Unset, a stranger's X-Forwarded-For would choose the address that limits are counted by.
+    if count:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]

@@ -7,6 +7,7 @@ import pytest
 from portal.core.db import Database
 from portal.core.settings import Settings
 from tests.services import postgres
+from tests.services.chromium import chromium_path
 
 
 def pytest_configure() -> None:
@@ -45,3 +46,12 @@ def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Set
     return Settings(
         _env_file=None, database_url=database_url, var_dir=tmp_path_factory.mktemp("var")
     )
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a real Chromium. Fails, never skips, where there is none."""
+    try:
+        return chromium_path()
+    except FileNotFoundError as missing:
+        pytest.fail(str(missing))

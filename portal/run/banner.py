@@ -1,7 +1,6 @@
 """The box at the end of a start: where to go, who to be, and what is not real."""
 
 from importlib import import_module
-from importlib.util import find_spec
 
 from portal.run.plan import Plan
 
@@ -18,17 +17,18 @@ def banner(plan: Plan, seconds: float) -> list[str]:
         f"H5 client     {settings.base_url}/",
     ]
     if settings.is_demo:
-        lines += ["", "Demo people", *_people(), "", "Demo data", *_demo_parts(plan)]
+        lines += ["", "Demo people (password, secret for the authenticator app)", *_people()]
+        lines += ["", "What is not real here", *_demo_parts(plan)]
     return _boxed(lines)
 
 
 def _people() -> list[str]:
-    if find_spec("portal.demo") is None:
-        return []
     people = import_module("portal.demo").people()
+    # Those with a wallet key are programs; a person makes the key on their own device.
     return [
-        f"  {person.email:<22} {person.password:<22} {person.totp_secret}  {person.role}"
+        f"  {person.role:<11} {person.email:<21} {person.password:<16} TOTP {person.totp_secret}"
         for person in people
+        if person.wallet_key is None
     ]
 
 

@@ -92,14 +92,9 @@ def _shared_binaries(binaries: Path) -> Path:
 
 
 def _shared_data(data: Path) -> Path:
-    """A data directory that other users can reach, with a link to it at `data`."""
-    mark = hashlib.sha256(str(data.absolute()).encode()).hexdigest()[:12]
-    home = SHARED_ROOT / f"data-{mark}"
-    home.mkdir(mode=0o755, parents=True, exist_ok=True)
-    data.parent.mkdir(parents=True, exist_ok=True)
-    if not data.exists():
-        data.symlink_to(home)
-    return home
+    """The data directory that other users can reach, in the place of `data`."""
+    mark = hashlib.sha256(str(data).encode()).hexdigest()[:12]
+    return SHARED_ROOT / f"data-{mark}"
 
 
 class EmbeddedPostgres:
@@ -117,7 +112,7 @@ class EmbeddedPostgres:
         self.connections = connections
         self.account = unprivileged_account()
         self.binaries = bundled_binaries()
-        self.data = data.absolute()
+        self.data = self.place = data.absolute()
         if self.account is not None:
             if not _reachable(self.binaries / "postgres", self.account):
                 self.binaries = _shared_binaries(self.binaries)
@@ -138,6 +133,7 @@ class EmbeddedPostgres:
         """Make the cluster if there is none. An interrupted earlier attempt is cleared first."""
         if self.initialised:
             return
+        self._show_place()
         building = self.data.with_name(self.data.name + ".new")
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir(mode=0o700, parents=True)
@@ -147,6 +143,14 @@ class EmbeddedPostgres:
         if self.data.exists():
             self.data.rmdir()
         building.rename(self.data)
+
+    def _show_place(self) -> None:
+        """Where the files can't be at `place` itself, leave a link to them there."""
+        if self.data != self.place:
+            self.data.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self.place.parent.mkdir(parents=True, exist_ok=True)
+            self.place.unlink(missing_ok=True)
+            self.place.symlink_to(self.data)
 
     def _initdb(self, directory: Path) -> None:
         with tempfile.NamedTemporaryFile("w", prefix="portal-initdb-") as secret:

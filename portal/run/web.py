@@ -13,7 +13,10 @@ WAITING = 1024
 
 
 def main(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way are finished first."""
+    """Serve until SIGTERM or SIGINT; requests under way are finished first.
+
+    When the worker can not start, the role ends, and whoever supervises it sees so.
+    """
     logging.getLogger(__name__).info("web on %s:%s", settings.bind_host, settings.web_port)
     Server(
         "portal.app:create_app",
@@ -26,5 +29,4 @@ def main(settings: Settings) -> None:
         websockets=False,
         workers_kill_timeout=3,
         log_level=LogLevels.warning,
-        respawn_failed_workers=True,
     ).serve()
