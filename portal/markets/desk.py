@@ -11,6 +11,7 @@ from portal.core.errors import InvalidInput
 from portal.core.money import Money
 from portal.markets.models import Market
 from portal.markets.service import assets, save_market
+from portal.plugin_api import FeeModel, PaymentGateway, Provider
 
 _AMOUNTS = ("lot", "min_trade", "max_trade")
 _DAY = 86_400
@@ -81,10 +82,13 @@ def _open(view: Any, market: Market, values: Values) -> str:
     return f"{market.id} is open."
 
 
+def _providers(kind: type[Provider]) -> list[tuple[str, str]]:
+    found = services().plugins.providers.values()
+    return [(one.slug, one.label) for one in found if isinstance(one, kind)]
+
+
 def _terms_fields(values: Mapping[str, Any], coin: str) -> list[Field]:
-    plugins = services().plugins
-    gateways = [(one.slug, one.label) for one in plugins.gateways()]
-    models = [(one.slug, one.label) for one in plugins.fee_models()]
+    gateways, models = _providers(PaymentGateway), _providers(FeeModel)
 
     def number(name: str, label: str, help: str = "", unit: str = "") -> Field:
         return Field(name, label, kind="number", help=help, unit=unit, value=values.get(name, ""))

@@ -1,0 +1,3 @@
+"""Where the back office lives."""
+
+PREFIX = "/backoffice"

@@ -1,0 +1,134 @@
+"""Who sees what and may do what at the desk: one table, and the navigation in the same order.
+
+`portal db upgrade` writes it into Flask-AppBuilder's tables; a test fails when a view or an act
+is missing here. Money and rules change hands on purpose: an admin runs the system but decides
+no dispute, an arbiter decides disputes and nothing else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+ADMIN, OPERATOR, COMPLIANCE = "Admin", "Operator", "Compliance"
+ARBITER, SUPPORT, AUDITOR = "Arbiter", "Support", "Auditor"
+TRADER = "Trader"
+STAFF_ROLES = (ADMIN, OPERATOR, COMPLIANCE, ARBITER, SUPPORT, AUDITOR)
+ROLES = (*STAFF_ROLES, TRADER)
+
+EVERYBODY = frozenset(STAFF_ROLES)
+RUNNING = frozenset({ADMIN, OPERATOR, AUDITOR})
+WATCHING = frozenset({ADMIN, OPERATOR, COMPLIANCE, AUDITOR})
+
+
+@dataclass(frozen=True)
+class Page:
+    """A view: where it stands in the navigation, who sees it, who may do each of its acts."""
+
+    view: str
+    label: str
+    category: str
+    sees: frozenset[str]
+    acts: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    shows: tuple[str, ...] = ("can_list", "can_show")
+
+
+def _only(*roles: str) -> frozenset[str]:
+    return frozenset(roles)
+
+
+_INDEX = ("can_index",)
+_LIST = ("can_list",)
+
+PAGES: tuple[Page, ...] = (
+    Page("HomeView", "Home", "Desk", EVERYBODY, shows=_INDEX),
+    Page("DisputeView", "Disputes", "Desk", EVERYBODY, {"decide": _only(ARBITER)}),
+    Page("SearchView", "Search", "Desk", EVERYBODY, shows=_INDEX),
+    Page(
+        "MarketView",
+        "Markets",
+        "Trading",
+        EVERYBODY,
+        {name: _only(ADMIN, OPERATOR) for name in ("new", "change", "halt", "open")},
+    ),
+    Page("OrderView", "Orders", "Trading", EVERYBODY, {"cancel": _only(OPERATOR, COMPLIANCE)}),
+    Page(
+        "TradeView",
+        "Trades",
+        "Trading",
+        EVERYBODY,
+        {"clear": _only(COMPLIANCE), "refuse": _only(COMPLIANCE)},
+    ),
+    Page("EscrowView", "Escrows", "Trading", EVERYBODY),
+    Page("QuoteView", "Prices", "Trading", EVERYBODY),
+    Page("PersonView", "Traders", "People", EVERYBODY, {"set_tier": _only(COMPLIANCE)}),
+    Page(
+        "StaffView",
+        "Staff",
+        "People",
+        _only(ADMIN, AUDITOR),
+        {name: _only(ADMIN) for name in ("set_roles", "switch_off", "switch_on")},
+    ),
+    Page(
+        "StatementLineView",
+        "Bank statements",
+        "Money",
+        WATCHING | {ARBITER, SUPPORT},
+        {name: _only(OPERATOR) for name in ("import_statement", "confirm", "dismiss")},
+    ),
+    Page("AccountView", "Accounts", "Money", WATCHING),
+    Page("EntryView", "Ledger", "Money", WATCHING),
+    Page("ChainIntentView", "Chain transactions", "Money", WATCHING | {ARBITER, SUPPORT}),
+    Page(
+        "GatewayView",
+        "Payment gateways",
+        "Money",
+        WATCHING,
+        {"save": _only(ADMIN, OPERATOR)},
+        shows=_INDEX,
+    ),
+    Page("FeeView", "Fees", "Rules", WATCHING, {"save": _only(ADMIN, OPERATOR)}, shows=_INDEX),
+    Page(
+        "RegionView", "Regions", "Rules", WATCHING, {"save": _only(ADMIN, COMPLIANCE)}, shows=_INDEX
+    ),
+    Page(
+        "PluginView",
+        "Plugins",
+        "System",
+        WATCHING,
+        {"enable": _only(ADMIN), "disable": _only(ADMIN)},
+        shows=_INDEX,
+    ),
+    Page("JobRunView", "Jobs", "System", RUNNING),
+    Page(
+        "AuditEventView",
+        "Audit log",
+        "System",
+        WATCHING,
+        {"verify": _only(ADMIN, AUDITOR)},
+    ),
+)
+
+CATEGORIES = tuple(dict.fromkeys(page.category for page in PAGES))
+
+Grant = tuple[str, str]
+
+
+def grants_of(role: str) -> frozenset[Grant]:
+    """Every (permission, view) of a role, menu entries included."""
+    grants: set[Grant] = set()
+    for page in PAGES:
+        if role not in page.sees:
+            continue
+        grants |= {(shown, page.view) for shown in page.shows}
+        grants |= {("menu_access", page.label), ("menu_access", page.category)}
+        grants |= {(f"can_{act}", page.view) for act, roles in page.acts.items() if role in roles}
+    return frozenset(grants)
+
+
+def all_grants() -> frozenset[Grant]:
+    """Every (permission, view) that exists at the desk."""
+    grants: set[Grant] = set()
+    for page in PAGES:
+        grants |= {(shown, page.view) for shown in page.shows}
+        grants |= {(f"can_{act}", page.view) for act in page.acts}
+        grants |= {("menu_access", page.label), ("menu_access", page.category)}
+    return frozenset(grants)

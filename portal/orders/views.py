@@ -1,0 +1,138 @@
+"""Orders at the desk. Staff may take an order out of the book, with a reason, and nothing else."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from markupsafe import Markup
+from sqlalchemy import or_, select
+
+from portal.backoffice import cells, decisions
+from portal.backoffice.acts import Act, Values, reason_field
+from portal.backoffice.context import reader, services, staff
+from portal.backoffice.pages import RecordView, Tab
+from portal.backoffice.panels import Column, Facts, Panel, Shown, Table
+from portal.orders.models import Order
+from portal.trades.models import Trade
+
+
+def order_price(order: Order) -> Shown:
+    """A fixed price, or what is added to the index, or that the market decides."""
+    if order.price_kind == "floating":
+        sign = "+" if (order.margin_bps or 0) >= 0 else "−"
+        margin = f"{abs(order.margin_bps or 0) / 100:g}"
+        return Markup('index <span class="number">{}{}%</span>').format(sign, margin)
+    if order.price_ticks is None:
+        return "market price"
+    return cells.price(order.price_ticks, order.market_id)
+
+
+def _cancel(view: Any, order: Order, values: Values) -> str:
+    decisions.cancel_order(services(), staff().id, order.id, values["reason"])
+    return f"Order #{order.id} is out of the book."
+
+
+class OrderView(RecordView):
+    """All orders."""
+
+    datamodel = SQLAInterface(Order)
+    route_base = "/orders"
+    page_title = "Orders"
+    search_in = ("market_id",)
+    search_hint = "Order number or market"
+    newest_first = "id"
+    empty_title = "No orders"
+    empty_text = "Orders appear here when traders place them."
+    tabs = (
+        Tab("open", "Open", lambda: Order.status == "open"),
+        Tab("filled", "Filled", lambda: Order.status == "filled"),
+        Tab("cancelled", "Cancelled", lambda: Order.status == "cancelled"),
+        Tab("all", "All orders"),
+    )
+    columns = (
+        Column("Order", lambda order: f"#{order.id}", sort="id"),
+        Column("Market", lambda order: order.market_id, sort="market_id"),
+        Column("Side", lambda order: cells.side(order.side)),
+        Column("Owner", lambda row: cells.person(row.owner_id), people=lambda row: (row.owner_id,)),
+        Column("Price", order_price, align="right"),
+        Column("Left", lambda row: cells.base_money(row.remaining, row.market_id), align="right"),
+        Column("Of", lambda row: cells.base_money(row.quantity, row.market_id), align="right"),
+        Column("Status", lambda order: cells.state(order.status)),
+        Column("Placed", lambda order: cells.when(order.created_ms), sort="created_ms"),
+    )
+    acts = (
+        Act(
+            "cancel",
+            "Cancel this order",
+            _cancel,
+            fields=(reason_field(help="The trader is told. Kept in the audit log."),),
+            consequence="What is left leaves the book and the coins behind it are freed. "
+            "Trades already made go on.",
+            harmful=True,
+            offered=lambda order: order.status == "open",
+        ),
+    )
+
+    def title_of(self, record: Any) -> Shown:
+        """Number and market."""
+        return f"Order #{record.id}"
+
+    def status_of(self, record: Any) -> Shown:
+        """Open, filled or cancelled."""
+        return cells.state(record.status)
+
+    def panels(self, record: Any) -> Sequence[Panel]:
+        """Terms, progress, trades."""
+        return (_terms(record), _progress(record), _trades(record))
+
+
+def _terms(order: Order) -> Facts:
+    return Facts(
+        "Terms",
+        (
+            ("Market", cells.link("MarketView", order.market_id, order.market_id)),
+            ("Side", cells.side(order.side)),
+            ("Price", order_price(order)),
+            ("Smallest trade", cells.base_money(order.min_trade, order.market_id)),
+            ("Largest trade", cells.base_money(order.max_trade, order.market_id)),
+            ("Payment", ", ".join(order.methods)),
+            ("Time in force", order.tif),
+            ("Accepts fees up to", cells.percent_of_bps(order.max_fee_bps)),
+        ),
+    )
+
+
+def _progress(order: Order) -> Facts:
+    return Facts(
+        "Progress",
+        (
+            ("Owner", cells.person(order.owner_id)),
+            ("Quantity", cells.base_money(order.quantity, order.market_id)),
+            ("Left", cells.base_money(order.remaining, order.market_id)),
+            ("Coins behind it", cells.base_money(order.held, order.market_id)),
+            ("Reason", cells.text(order.reason)),
+            ("Placed", cells.when(order.created_ms)),
+            ("Changed", cells.when(order.updated_ms)),
+        ),
+    )
+
+
+def _trades(order: Order) -> Table:
+    rows = reader().scalars(
+        select(Trade)
+        .where(or_(Trade.maker_order_id == order.id, Trade.taker_order_id == order.id))
+        .order_by(Trade.id.desc())
+    )
+    return Table(
+        "Trades of this order",
+        (
+            Column("Trade", lambda trade: cells.link("TradeView", trade.id)),
+            Column("Buyer", lambda trade: cells.person(trade.buyer_id)),
+            Column("Seller", lambda trade: cells.person(trade.seller_id)),
+            Column("Quantity", lambda row: cells.money(row.quantity, row.base), align="right"),
+            Column("Price", lambda r: cells.price(r.price_ticks, r.market_id), align="right"),
+            Column("State", lambda trade: cells.state(trade.state)),
+        ),
+        list(rows),
+        "None yet.",
+    )

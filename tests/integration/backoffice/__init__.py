@@ -1,0 +1,1 @@
+"""The back office against a real database."""
