@@ -146,5 +146,11 @@ def doctor() -> None:
     sys.exit(import_module("portal.run.doctor").main())
 
 
+@main.command("settings")
+def show_settings() -> None:
+    """List every setting with its default and meaning, as Markdown."""
+    click.echo(import_module("portal.core.settings_table").markdown(), nl=False)
+
+
 if __name__ == "__main__":
     main()

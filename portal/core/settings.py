@@ -6,9 +6,9 @@ does not start.
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEMO_SECRET = "demo-only-secret-not-for-production"  # noqa: S105
@@ -35,10 +35,15 @@ DEV_KEYS = frozenset(
 )
 
 
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
 class Settings(BaseSettings):
     """All settings. A field's description is its documentation."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
     portal_env: Literal["demo", "production"] = Field("demo", description="demo or production")
     portal_name: str = Field("OTC Portal", description="Name shown on every screen")
@@ -54,21 +59,23 @@ class Settings(BaseSettings):
     database_url: str | None = Field(None, description="PostgreSQL; empty = embedded one")
     bind_host: str = Field("127.0.0.1", description="Address the web and stream roles listen on")
     public_url: str | None = Field(None, description="Address people type; https in production")
-    web_port: int = Field(8080, description="Port of the portal (back office, H5 client, API)")
-    stream_port: int = Field(8081, description="Port of the live updates")
+    web_port: PortNumber = Field(
+        8080, description="Port of the portal (back office, H5 client, API)"
+    )
+    stream_port: PortNumber = Field(8081, description="Port of the live updates")
     stream_url: str | None = Field(None, description="Public ws(s):// address of live updates")
     engine_host: str = Field("127.0.0.1", description="Where the engine listens")
-    engine_port: int = Field(8082, description="Port of the engine")
-    postgres_port: int = Field(8083, description="Port of the embedded PostgreSQL")
-    chain_port: int = Field(8084, description="Port of the local chain")
-    replay_port: int = Field(8085, description="Port of the price replay server (demo)")
+    engine_port: PortNumber = Field(8082, description="Port of the engine")
+    postgres_port: PortNumber = Field(8083, description="Port of the embedded PostgreSQL")
+    chain_port: PortNumber = Field(8084, description="Port of the local chain")
+    replay_port: PortNumber = Field(8085, description="Port of the price replay server (demo)")
     trusted_proxies: int = Field(
         0, description="Reverse proxies in front of the web role whose X-Forwarded-For is believed"
     )
-    web_threads: int = Field(16, description="Worker threads of a web process")
+    web_threads: Positive = Field(16, description="Worker threads of a web process")
 
     chain_rpc_urls: str | None = Field(None, description="RPC endpoints, comma separated")
-    chain_id: int = Field(
+    chain_id: Positive = Field(
         DEV_CHAIN_ID, description="EIP-155 number of the chain; signatures are bound to it"
     )
     chain_confirmations: int = Field(1, description="Blocks until a transaction counts")
@@ -85,21 +92,21 @@ class Settings(BaseSettings):
         "recorded", description="What `portal run` feeds a demo with: recordings or real exchanges"
     )
     price_replay_url: str | None = Field(None, description="Redirects feeds (demo, tests)")
-    price_sweep_seconds: float = Field(5.0, description="How often prices are fetched")
-    price_staleness_seconds: int = Field(60, description="Older tickers are not used")
+    price_sweep_seconds: Seconds = Field(5.0, description="How often prices are fetched")
+    price_staleness_seconds: Positive = Field(60, description="Older tickers are not used")
     price_outlier_bps: int = Field(200, description="Sources further from the median are cut")
-    price_min_sources: int = Field(2, description="Fresh sources needed for a quote")
-    sweep_seconds: float = Field(1.0, description="How often clearing, escrow and timers run")
+    price_min_sources: Positive = Field(2, description="Fresh sources needed for a quote")
+    sweep_seconds: Seconds = Field(1.0, description="How often clearing, escrow and timers run")
 
     plugins_allowed: str = Field(
         "sepa,maker_taker,regional_rules", description="Entry points that may be loaded"
     )
-    session_hours: int = Field(12, description="Life of a trader's session")
+    session_hours: Positive = Field(12, description="Life of a trader's session")
     ratelimit_storage_uri: str = Field(
         "memory://", description="Where request counts are kept; shared by all web processes"
     )
-    rate_limit_per_minute: int = Field(600, description="API requests a minute per person")
-    rate_limit_auth_per_minute: int = Field(
+    rate_limit_per_minute: Positive = Field(600, description="API requests a minute per person")
+    rate_limit_auth_per_minute: Positive = Field(
         60, description="Log-ins and sign-ups a minute per address"
     )
     h5_dist: Path = Field(Path("h5_client/dist"), description="The built H5 client")
@@ -189,17 +196,36 @@ class Settings(BaseSettings):
         return problems
 
 
-class UnsafeProduction(SystemExit):
+class BadSettings(SystemExit):
+    """Settings that can't be read, or a production that must not start. Names every problem."""
+
+    def __init__(self, heading: str, problems: list[str]) -> None:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(f"{heading}\n{lines}")
+
+
+class UnsafeProduction(BadSettings):
     """A production configuration that must not start."""
 
     def __init__(self, problems: list[str]) -> None:
-        lines = "\n".join(f"  - {problem}" for problem in problems)
-        super().__init__(f"This production configuration is not safe to start:\n{lines}")
+        super().__init__("This production configuration is not safe to start:", problems)
+
+
+def read_settings() -> Settings:
+    """Settings of this process, safe or not. Raises BadSettings naming what can't be read."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [
+            f"{str(problem['loc'][0]).upper()} is {problem['input']!r}: {problem['msg']}."
+            for problem in error.errors()
+        ]
+        raise BadSettings("These settings can't be used:", problems) from None
 
 
 def load_settings() -> Settings:
-    """Settings of this process. Raises UnsafeProduction naming every problem."""
-    settings = Settings()
+    """Settings of this process. Raises BadSettings or UnsafeProduction naming every problem."""
+    settings = read_settings()
     if not settings.is_demo and (problems := settings.production_problems()):
         raise UnsafeProduction(problems)
     return settings

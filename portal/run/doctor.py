@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 
 from portal.core.errors import PortalError
-from portal.core.settings import Settings
+from portal.core.settings import Settings, read_settings
 from portal.run.agreement import ChainProbe
 from portal.run.chain import anvil_binary
 from portal.run.postgres import bundled_binaries
@@ -122,7 +122,7 @@ def examine(settings: Settings) -> list[Check]:
 
 def main() -> int:
     """Print every check; 1 when one is bad."""
-    checks = examine(Settings())
+    checks = examine(read_settings())
     for check in checks:
         mark = "ok     " if check.good else "PROBLEM"
         sys.stdout.write(f"{mark}  {check.about:<20} {check.said}\n")

@@ -28,5 +28,5 @@ def main(settings: Settings) -> None:
         backlog=WAITING,
         websockets=False,
         workers_kill_timeout=3,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
     ).serve()

@@ -10,6 +10,7 @@ from portal.core.settings import (
     DEV_ARBITER_KEY,
     DEV_KEYS,
     DEV_RELAYER_KEY,
+    BadSettings,
     Settings,
     UnsafeProduction,
     load_settings,
@@ -89,3 +90,32 @@ def test_the_password_file_is_part_of_the_embedded_address(tmp_path: Any) -> Non
     settings = Settings(_env_file=None, var_dir=tmp_path, database_url=None)
     settings.postgres_password_file.write_text("s3cret\n")
     assert settings.required_database_url == "postgresql://portal:s3cret@127.0.0.1:8083/portal"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("WEB_PORT", "eighty", "WEB_PORT is 'eighty': Input should be a valid integer"),
+        ("WEB_PORT", "70000", "WEB_PORT is '70000': Input should be less than or equal to 65535"),
+        ("SWEEP_SECONDS", "0", "SWEEP_SECONDS is '0': Input should be greater than 0"),
+        ("PORTAL_ENV", "prod", "PORTAL_ENV is 'prod': Input should be 'demo' or 'production'"),
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, name: str, value: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings) as refused:
+        load_settings()
+    assert said in str(refused.value)
+
+
+def test_an_empty_variable_is_as_good_as_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", "")
+    monkeypatch.setenv("WEB_PORT", "")
+    settings = load_settings()
+    assert (settings.database_url, settings.web_port) == (None, 8080)
