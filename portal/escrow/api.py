@@ -62,7 +62,7 @@ def _mint(home: Services, gift: Money) -> str | None:
     return mint_demo_coins(home.settings, home.database, deployment, vault, gift.units)
 
 
-def _book(home: Services, gift: Money) -> None:
+def _book(home: Services, gift: Money) -> str | None:
     reference = f"faucet:{secrets.token_hex(12)}"
     home.engine.submit(
         {
@@ -74,3 +74,4 @@ def _book(home: Services, gift: Money) -> None:
             "key": reference,
         }
     )
+    return None

@@ -1,42 +1,33 @@
 """HTTP: markets, their prices, books and offers. Open to all."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from flask import Blueprint
 from pydantic import Field, RootModel
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.api.context import caller_or_none, services
 from portal.api.operation import operation
 from portal.api.shapes import Amount, Answer, Query
-from portal.core.money import parse_units, units_text
+from portal.core.clock import iso
+from portal.core.money import parse_units
 from portal.markets.models import Market, Quote
 from portal.markets.pricing import latest
 from portal.orders.queries import (
     BookView,
     Frame,
     OfferView,
+    SourceView,
     best_prices,
     book,
     load_frame,
     offers,
+    source_views,
 )
-from portal.core.clock import iso
-from sqlalchemy import select
 
 blueprint = Blueprint("markets_api", __name__)
-
-
-@dataclass(frozen=True)
-class SourceView:
-    """One price source of a quote; `reason` says why it was left out."""
-
-    name: str
-    price: str | None
-    used: bool
-    reason: str | None
 
 
 @dataclass(frozen=True)
@@ -189,7 +180,7 @@ def _market(session: Session, frame: Frame) -> MarketView:
 
 
 def _index(frame: Frame, quote: Quote | None) -> MarketIndex:
-    sources = [source_view(source) for source in quote.sources] if quote else []
+    sources = source_views(quote.sources) if quote else []
     return MarketIndex(
         price=frame.price(frame.index_ticks),
         at=iso(frame.index_at_ms),

@@ -1,0 +1,47 @@
+"""Serving the built H5 client: its files as they are, and its page for every other address."""
+
+from pathlib import PurePosixPath
+
+from flask import Blueprint, Response, abort, request, send_from_directory
+
+from portal.api.headers import client_policy
+from portal.core.settings import Settings
+
+_NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8">
+<title>The H5 client is not built</title>
+<h1>The H5 client is not built yet</h1>
+<p>Run <code>make setup</code> in the repository, or set <code>H5_DIST</code> to a built client.</p>
+<p>The back office is at <a href="/backoffice/">/backoffice/</a>.</p></html>
+"""
+_RESERVED = ("api/", "backoffice", "static/")
+
+
+def client_blueprint(settings: Settings) -> Blueprint:
+    """The routes of the H5 client in `settings.h5_dist`; built or not is looked up each time."""
+    blueprint = Blueprint("h5_client", __name__)
+    folder, policy = settings.h5_dist.resolve(), client_policy(settings)
+
+    @blueprint.get("/", defaults={"path": ""})
+    @blueprint.get("/<path:path>")
+    def client(path: str) -> Response:
+        if path.startswith(_RESERVED):
+            abort(404)
+        if path and (folder / path).is_file():
+            response = send_from_directory(folder, path)
+            response.headers["Cache-Control"] = _caching(path)
+        elif PurePosixPath(path).suffix or request.method not in ("GET", "HEAD"):
+            abort(404)
+        elif (folder / "index.html").is_file():
+            response = send_from_directory(folder, "index.html")
+            response.headers["Cache-Control"] = "no-cache"
+        else:
+            response = Response(_NOT_BUILT, 503, mimetype="text/html")
+        response.headers["Content-Security-Policy"] = policy
+        return response
+
+    return blueprint
+
+
+def _caching(path: str) -> str:
+    # The build puts a hash of the content into the names below assets/.
+    return "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"

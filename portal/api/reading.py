@@ -1,0 +1,79 @@
+"""Reading requests strictly: what JSON may be, and how a pydantic error becomes the portal's."""
+
+from typing import Any
+
+import orjson
+from flask import Request
+from pydantic import BaseModel, ValidationError
+
+from portal.core.errors import InvalidInput
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_DEPTH = 20
+_SECRET = {"password", "code", "totp", "token"}
+
+
+def read_json(request: Request) -> Any:
+    """The JSON body. Raises InvalidInput for another type, bad syntax, NUL or deep nesting.
+
+    NUL characters are refused because PostgreSQL can't store them in text.
+    """
+    if request.mimetype != "application/json":
+        raise InvalidInput(
+            "The body must be JSON.",
+            field="Content-Type",
+            value=request.mimetype,
+            hint="Send Content-Type: application/json.",
+        )
+    try:
+        value = orjson.loads(request.get_data())
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput("The body is not valid JSON.", field="body", hint=str(error)) from error
+    _check_content(value)
+    return value
+
+
+def validate(model: type[BaseModel], value: Any) -> BaseModel:
+    """`value` as `model`. Raises InvalidInput naming the first field that is wrong."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise _invalid(error, model) from error
+
+
+def _check_content(value: Any) -> None:
+    # A stack instead of recursion: the depth is what is being checked.
+    waiting: list[tuple[str, Any, int]] = [("", value, 0)]
+    while waiting:
+        path, item, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise InvalidInput(f"The body is nested more than {MAX_DEPTH} deep.", field="body")
+        if isinstance(item, str):
+            check_text(item, path or "body")
+        elif isinstance(item, dict):
+            for key, inner in item.items():
+                check_text(key, path or "body")
+                waiting.append((f"{path}.{key}".lstrip("."), inner, depth + 1))
+        elif isinstance(item, list):
+            waiting.extend((f"{path}.{at}", inner, depth + 1) for at, inner in enumerate(item))
+
+
+def check_text(text: str, field: str) -> None:
+    """Raise InvalidInput if `text` has a NUL character in it."""
+    if "\x00" in text:
+        raise InvalidInput(f"{field} contains a NUL character.", field=field.replace("\x00", ""))
+
+
+def _invalid(error: ValidationError, model: type[BaseModel]) -> InvalidInput:
+    first = error.errors(include_url=False, include_context=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "body"
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(info.alias or name for name, info in model.model_fields.items())
+        return InvalidInput(
+            f"There is no field {field[:100]}.", field=field[:100], hint=f"Fields: {known or '-'}."
+        )
+    if first["type"] == "missing":
+        return InvalidInput(f"{field} is missing.", field=field)
+    hide = _SECRET & set(field.split(".")) or isinstance(first["input"], dict | list)
+    value = None if hide else first["input"]
+    return InvalidInput(f"{field}: {first['msg']}.", field=field, value=value)
