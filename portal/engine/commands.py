@@ -50,13 +50,17 @@ class DefineMarket(Command):
 
 
 class IndexTick(Command):
-    """A new index price, or none with the reason: floating orders then pause."""
+    """A new index price, or none with the reason: floating orders then pause.
+
+    A price counts until `good_until_ms`, so that one whose feed has died pauses them too.
+    """
 
     kind: Literal["index_tick"] = "index_tick"
     market: Text
     price: Positive | None
     reason: Text | None = None
     quote_id: int | None = None
+    good_until_ms: Units | None = None
 
 
 class Deposit(Command):

@@ -64,3 +64,4 @@ class MarketState(Base):
     index_at_ms: Mapped[int | None]
     index_reason: Mapped[str | None] = mapped_column(Text)
     quote_id: Mapped[int | None]
+    index_until_ms: Mapped[int | None]

@@ -8,7 +8,7 @@ from portal.core.errors import Conflict, InvalidInput, NotFound
 from portal.core.money import MAX_UNITS
 from portal.ledger.rules import OUTSIDE, AccountKey, Line, sums_to_zero
 from portal.orders.book import Book
-from portal.orders.rules import OPEN, MarketTerms, OrderState
+from portal.orders.rules import OPEN, MarketTerms, OrderState, live_index
 from portal.trades.rules import TradeState
 
 
@@ -22,14 +22,19 @@ class AccountState:
 
 @dataclass(slots=True)
 class MarketInShard:
-    """A market's terms, its index and its book."""
+    """A market's terms, its index and its book. Ask `index`, which knows when it is too old."""
 
     terms: MarketTerms
     index_ticks: int | None = None
     index_at_ms: int | None = None
     index_reason: str | None = None
     quote_id: int | None = None
+    index_until_ms: int | None = None
     book: Book = field(default_factory=Book)
+
+    def index(self, at_ms: int) -> int | None:
+        """The index price in ticks, None while there is none fit for use."""
+        return live_index(self.index_ticks, self.index_until_ms, at_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +211,14 @@ class ShardState:
             "seq": self.seq,
             "next_id": self.next_id,
             "markets": {
-                id_: [asdict(m.terms), m.index_ticks, m.index_at_ms, m.index_reason, m.quote_id]
+                id_: [
+                    asdict(m.terms),
+                    m.index_ticks,
+                    m.index_at_ms,
+                    m.index_reason,
+                    m.quote_id,
+                    m.index_until_ms,
+                ]
                 for id_, m in sorted(self.markets.items())
             },
             "orders": {id_: asdict(order) for id_, order in sorted(self.orders.items())},

@@ -95,7 +95,8 @@ def take_over(connection: Connection, shard: str) -> Head:
 def load_markets(connection: Connection, shard: str) -> list[MarketInShard]:
     """Every market of the shard with its index."""
     rows = connection.execute(
-        "SELECT terms, index_ticks, index_at_ms, index_reason, quote_id FROM market_state"
+        "SELECT terms, index_ticks, index_at_ms, index_reason, quote_id, index_until_ms"
+        " FROM market_state"
         " WHERE shard = %s ORDER BY market_id",
         (shard,),
     )
@@ -272,6 +273,7 @@ def _market_rows(shard: str, changes: Changes) -> list[tuple[Any, ...]]:
             market.index_at_ms,
             market.index_reason,
             market.quote_id,
+            market.index_until_ms,
         )
         for market in changes.markets.values()
     ]
@@ -380,8 +382,9 @@ _ACCOUNT_UPSERT = (
 )
 _MARKET_UPSERT = (
     "INSERT INTO market_state (market_id, shard, terms, index_ticks, index_at_ms, index_reason,"
-    " quote_id) VALUES (%s, %s, %s, %s, %s, %s, %s)"
+    " quote_id, index_until_ms) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
     " ON CONFLICT (market_id) DO UPDATE SET terms = EXCLUDED.terms,"
     " index_ticks = EXCLUDED.index_ticks, index_at_ms = EXCLUDED.index_at_ms,"
-    " index_reason = EXCLUDED.index_reason, quote_id = EXCLUDED.quote_id"
+    " index_reason = EXCLUDED.index_reason, quote_id = EXCLUDED.quote_id,"
+    " index_until_ms = EXCLUDED.index_until_ms"
 )

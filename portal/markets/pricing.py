@@ -169,7 +169,15 @@ def _tick(
         "price": judgement.price_ticks,
         "reason": judgement.reason,
         "quote_id": quote_id,
+        "good_until_ms": _good_until(settings, judgement),
     }
+
+
+def _good_until(settings: Settings, judgement: Judgement) -> int | None:
+    """Until when the engine may use the price: a dead feed must not leave it standing."""
+    if judgement.observed_ms is None:
+        return None
+    return judgement.observed_ms + settings.price_staleness_seconds * 1000
 
 
 def _must_pause(session: Session, settings: Settings, market_id: str, judgement: Judgement) -> bool:

@@ -65,6 +65,11 @@ def opposite(side: str) -> str:
     return SELL if side == BUY else BUY
 
 
+def live_index(index_ticks: int | None, until_ms: int | None, at_ms: int) -> int | None:
+    """An index price at a moment: None once it is past the time it was good for."""
+    return index_ticks if until_ms is None or at_ms <= until_ms else None
+
+
 def floating_price(index_ticks: int, margin_bps: int) -> int:
     """The index plus a margin, half-up to the nearest tick and at least one tick."""
     return max(1, (index_ticks * (10_000 + margin_bps) * 2 + 10_000) // 20_000)

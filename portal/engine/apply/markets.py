@@ -29,7 +29,7 @@ def tick(state: ShardState, command: IndexTick) -> dict[str, Any]:
     _refuse_overflow(market.terms, command.price or 0)
     was_paused, is_paused = market.index_ticks is None, command.price is None
     market.index_ticks, market.index_at_ms = command.price, state.at_ms
-    market.quote_id = command.quote_id
+    market.quote_id, market.index_until_ms = command.quote_id, command.good_until_ms
     market.index_reason = (command.reason or "No fresh price.") if is_paused else None
     state.changes.markets[command.market] = market
     if was_paused != is_paused:

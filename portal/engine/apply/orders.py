@@ -33,7 +33,7 @@ def place(state: ShardState, command: PlaceOrder) -> dict[str, Any]:
     market = state.market(command.market)
     _check_command(command, market.terms)
     target = _target(state, command, market) if command.take_order else None
-    limit = _limit(command, market, target)
+    limit = _limit(command, market, target, market.index(state.at_ms))
     order = _new_order(state, command, market.terms)
     _check_holding(state, order, market.terms)
     order.id = state.new_id()
@@ -163,9 +163,12 @@ def _target(state: ShardState, command: PlaceOrder, market: MarketInShard) -> Or
         raise InvalidInput("This offer is your own.", field="take_order", value=offer.id)
     if not set(offer.methods) & set(command.methods):
         raise InvalidInput("This offer takes other payment methods.", field="methods")
-    price = effective_price(offer, market.index_ticks)
+    price = effective_price(offer, market.index(state.at_ms))
     if price is None:
-        raise Conflict(f"This offer is paused: {market.index_reason}", field="take_order")
+        raise Conflict(
+            f"This offer is paused: {market.index_reason or 'its price is too old.'}",
+            field="take_order",
+        )
     if not crosses(command.side, command.price, price):
         raise Conflict("The price of this offer has moved.", field="price", value=command.price)
     smallest, largest = (
@@ -182,17 +185,17 @@ def _target(state: ShardState, command: PlaceOrder, market: MarketInShard) -> Or
     return offer
 
 
-def _limit(command: PlaceOrder, market: MarketInShard, target: OrderState | None) -> int | None:
+def _limit(
+    command: PlaceOrder, market: MarketInShard, target: OrderState | None, index: int | None
+) -> int | None:
     """The worst price the new order accepts, in ticks."""
     if target is not None:
         return command.price
     if command.order_type == "limit":
         if command.price_kind == "fixed":
             return command.price
-        return _floating_limit(command, market)
-    reference = market.index_ticks or market.book.best_price(
-        opposite(command.side), command.methods, market.index_ticks
-    )
+        return _floating_limit(command, index)
+    reference = index or market.book.best_price(opposite(command.side), command.methods, index)
     if reference is None:
         raise Conflict(
             "There is no price to protect a market order with.",
@@ -204,10 +207,10 @@ def _limit(command: PlaceOrder, market: MarketInShard, target: OrderState | None
     return limit
 
 
-def _floating_limit(command: PlaceOrder, market: MarketInShard) -> int | None:
-    if market.index_ticks is None or command.margin_bps is None:
+def _floating_limit(command: PlaceOrder, index: int | None) -> int | None:
+    if index is None or command.margin_bps is None:
         return None
-    return floating_price(market.index_ticks, command.margin_bps)
+    return floating_price(index, command.margin_bps)
 
 
 def _new_order(state: ShardState, command: PlaceOrder, terms: MarketTerms) -> OrderState:
@@ -259,15 +262,16 @@ def _match(
     limit: int | None,
     target: OrderState | None,
 ) -> list[int]:
-    if order.price_kind == "floating" and market.index_ticks is None:
+    index = market.index(state.at_ms)
+    if order.price_kind == "floating" and index is None:
         return []
     if target is not None:
-        price = effective_price(target, market.index_ticks)
+        price = effective_price(target, index)
         size = fill_size(order, target, market.terms.lot)
         return [_fill(state, market, order, target, price or 0, size)]
     trades = []
     side = market.book.sides[opposite(order.side)]
-    with closing(side.walk(order.methods, market.index_ticks)) as offers:
+    with closing(side.walk(order.methods, index)) as offers:
         for maker, price in offers:
             if not order.remaining or not crosses(order.side, limit, price):
                 break
@@ -353,7 +357,7 @@ def _new_trade(
         quantity=size,
         price_ticks=price,
         fiat_units=_fiat(size, price, terms),
-        index_ticks=market.index_ticks,
+        index_ticks=market.index(state.at_ms),
         quote_id=market.quote_id,
         reserved=reserved,
         max_buyer_fee=bps_up(size, buy.max_fee_bps),

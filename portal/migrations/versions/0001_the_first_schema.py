@@ -233,6 +233,7 @@ def upgrade() -> None:
         sa.Column("index_at_ms", sa.BigInteger(), nullable=True),
         sa.Column("index_reason", sa.Text(), nullable=True),
         sa.Column("quote_id", sa.BigInteger(), nullable=True),
+        sa.Column("index_until_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("market_id", name=op.f("pk_market_state")),
     )
     op.create_table(

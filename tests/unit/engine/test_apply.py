@@ -108,6 +108,24 @@ def test_a_floating_offer_follows_the_index_and_pauses_without_it(shard: Shard) 
     assert shard.do(buy)["trades"] == []
 
 
+def test_a_price_whose_feed_died_pauses_floating_offers_by_itself(shard: Shard) -> None:
+    offer = place_order(price_kind="floating", margin_bps=0)
+    del offer["price"]
+    shard.do(offer)
+    shard.do(
+        {
+            "kind": "index_tick",
+            "market": "USDT-EUR",
+            "price": 9200,
+            "good_until_ms": shard.at_ms + 60_000,
+        }
+    )
+    buy = place_order(owner=BOB, side="buy", price=9999, quantity=10 * USDT, tif="IOC")
+    assert len(shard.do(buy)["trades"]) == 1
+    shard.at_ms += 60_001
+    assert shard.do(buy)["trades"] == []
+
+
 def test_own_offers_and_foreign_methods_are_passed_over(shard: Shard) -> None:
     shard.do(deposit(BOB))
     shard.do(place_order(owner=BOB, price=9000))
