@@ -35,8 +35,10 @@ def parse(content: bytes, *, max_bytes: int) -> Statement:
         )
     _Guard().check(content)
     root = _tree(content)
+    # Taken before: reading the document empties the tree.
+    statements, entries = _line_numbers(root, "Stmt"), _line_numbers(root, "Ntry")
     body = _document(root).bk_to_cstmr_stmt
-    lines = lines_of(body.stmt, _line_numbers(root, "Stmt"), _line_numbers(root, "Ntry"))
+    lines = lines_of(body.stmt, statements, entries)
     return Statement(body.grp_hdr.msg_id, tuple(lines))
 
 

@@ -8,7 +8,6 @@ the check digits.
 import re
 
 from stdnum import iso11649
-from stdnum.exceptions import ValidationError
 from stdnum.iso7064 import mod_97_10
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -40,9 +39,7 @@ def find_references(text: str) -> tuple[str, ...]:
     """Every valid RF reference in a free text, in order, each once."""
     found: dict[str, None] = {}
     for candidate in _CANDIDATE.finditer(text.upper()):
-        reference = _longest_valid(candidate.group())
-        if reference:
-            found[reference] = None
+        found |= dict.fromkeys(_valid_cuts(candidate.group()))
     return tuple(found)
 
 
@@ -51,19 +48,15 @@ def grouped(reference: str) -> str:
     return " ".join(re.findall(".{1,4}", reference))
 
 
-def _longest_valid(candidate: str) -> str | None:
-    """Words after the reference look like more of it: cut them off until the digits agree.
+def _valid_cuts(candidate: str) -> list[str]:
+    """Words after the reference look like more of it: every cut at a blank that is valid.
 
-    Ends are tried at blanks only; the check digits tell the right one from the others.
+    One cut in 97 is valid by chance, so none is preferred; a caller that knows its own
+    references tells them apart, and more than one of those is for a person.
     """
     words = candidate.split(" ")
-    for count in range(len(words), 0, -1):
-        joined = "".join(words[:count])
-        try:
-            return str(iso11649.validate(joined))
-        except ValidationError:
-            continue
-    return None
+    cuts = ["".join(words[:count]) for count in range(1, len(words) + 1)]
+    return [cut for cut in cuts if iso11649.is_valid(cut)]
 
 
 def _base32(number: int) -> str:
