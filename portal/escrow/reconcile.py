@@ -68,7 +68,7 @@ class _Comparison:
             .where(Trade.escrow == "evm")
             .order_by(Trade.id)
         )
-        for trade, escrow in rows.tuples():
+        for trade, escrow in rows:
             yield from self._trade(trade, str(escrow.escrow_id))
         yield from self._vaults()
         yield from self._pot()

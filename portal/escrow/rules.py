@@ -40,9 +40,8 @@ class Status(StrEnum):
 CHAIN_STATUS = (Status.NONE, Status.OPEN, Status.PAID, Status.CLOSED)
 CLOSING = frozenset({Act.SETTLE, Act.CANCEL, Act.EXPIRE})
 _PAID_STATES = frozenset({State.PAID, State.VERIFIED, State.DISPUTED})
-_SETTLED_BY_SIGNATURES = frozenset(
-    {State.RELEASED, State.RESOLVED_BUYER, State.RESOLVED_SELLER, State.RESOLVED_SPLIT}
-)
+_DECIDED = frozenset({State.RESOLVED_BUYER, State.RESOLVED_SELLER, State.RESOLVED_SPLIT})
+_SETTLED_BY_SIGNATURES = _DECIDED | {State.RELEASED}
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,9 @@ def settle_signers(state: State, to_buyer: int, signed: Signed) -> frozenset[str
     )
     if len(willing) == 2:
         return willing
-    consent = SELLER in willing if state is State.RELEASED else bool(willing)
-    return willing | {ARBITER} if consent else frozenset()
+    released = state is State.RELEASED and SELLER in willing
+    decided = state in _DECIDED and bool(willing)
+    return willing | {ARBITER} if released or decided else frozenset()
 
 
 def already_done(act: Act, status: Status) -> bool:

@@ -1,0 +1,196 @@
+"""Transactions survive kills, dead nodes and other people's transactions, and count once."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
+from portal.audit.models import OutboxCursor
+from portal.core.errors import Conflict, Unavailable
+from portal.escrow import contract, jobs
+from portal.escrow.chain import ChainClient, account
+from portal.escrow.contract import event_topic
+from portal.escrow.demo import DEV_DEPLOYER
+from portal.escrow.intents import IntentRunner, queue_intent, retry_intent
+from portal.escrow.models import ChainIntent
+from portal.escrow.service import report_outcomes, run_intents
+from tests.integration.escrow.world import ESCROWED, FUNDED, World
+
+pytestmark = [pytest.mark.postgres, pytest.mark.chain]
+
+
+def runner(world: World, client: ChainClient | None = None) -> IntentRunner:
+    """A runner that asks the chain nothing but what it sends."""
+    sender = account(world.settings.relayer_key.get_secret_value())
+    return IntentRunner(
+        world.database, client or world.client, sender, 1, lambda *_: None, lambda *_: None
+    )
+
+
+def openings(world: World) -> int:
+    """How often the contract opened anything."""
+    logs = world.client.logs(
+        world.deployment.escrow, [event_topic("Opened")], 0, world.client.block_number()
+    )
+    return len(logs)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_around_sending_the_effect_comes_once(world: World, moment: str) -> None:
+    """A process really dies once the signed bytes are stored: before or after they left."""
+    trade_id = world.match()
+    jobs.run_escrow_events(world.context)
+    assert run_and_die(world, moment) == -signal.SIGKILL
+    stored = world.intents(trade_id)["open"]
+    assert stored.status == "signed"
+    assert openings(world) == (0 if moment == "before" else 1)
+    world.work()
+    resumed = world.intents(trade_id)["open"]
+    assert (resumed.raw, resumed.nonce) == (stored.raw, stored.nonce)
+    assert resumed.status == "confirmed"
+    assert openings(world) == 1
+    assert world.coins(world.deployment.escrow) == ESCROWED
+    assert world.trade(trade_id).state == "awaiting_payment"
+
+
+def run_and_die(world: World, moment: str) -> int:
+    """Run the intents in a process that kills itself around its first broadcast."""
+    environment = {
+        **os.environ,
+        "DATABASE_URL": str(world.settings.database_url),
+        "CHAIN_RPC_URLS": str(world.settings.chain_rpc_urls),
+    }
+    command = [sys.executable, "-m", "tests.integration.escrow.dying_sender", moment]
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+def test_killed_before_the_engine_heard_it_hears_once(world: World) -> None:
+    trade_id = world.match()
+    jobs.run_escrow_events(world.context)
+    run_intents(world.context, world.client)
+    assert world.trade(trade_id).state == "locking"
+    assert report_outcomes(world.context) == 2  # The demo coins' minting and the opening.
+    assert report_outcomes(world.context) == 0
+    assert world.trade(trade_id).state == "awaiting_payment"
+
+
+def test_events_read_again_after_a_kill_change_nothing(world: World) -> None:
+    trade_id = world.locked_trade()
+    with world.database.transaction() as session:
+        session.delete(session.get_one(OutboxCursor, ("escrow", "shard:main")))
+    world.work()
+    assert openings(world) == 1
+    assert len(world.intents(trade_id)) == 1
+
+
+def test_a_dead_node_leaves_everything_for_the_next_run(world: World) -> None:
+    trade_id = world.match()
+    jobs.run_escrow_events(world.context)
+    dead = ChainClient(["http://127.0.0.1:1"])
+    with pytest.raises(Unavailable):
+        run_intents(world.context, dead)
+    assert world.intents(trade_id)["open"].status == "new"
+    world.work()
+    assert world.trade(trade_id).state == "awaiting_payment"
+
+
+def test_a_second_endpoint_answers_for_a_dead_first(world: World) -> None:
+    both = ChainClient(["http://127.0.0.1:1", *world.settings.rpc_urls])
+    assert both.block_number() == world.client.block_number()
+
+
+def test_an_escrow_opened_by_somebody_else_counts_as_done(world: World) -> None:
+    """The same call, relayed outside this portal's bookkeeping by the same key."""
+    trade_id = world.match()
+    jobs.run_escrow_events(world.context)
+    intent = world.intents(trade_id)["open"]
+    relayer = account(world.settings.relayer_key.get_secret_value())
+    sent = world.client.send_unlocked(relayer.address, intent.to_address, intent.data)
+    world.work()
+    done = world.intents(trade_id)["open"]
+    assert (done.status, done.tx_hash) == ("done", sent["hash"])
+    assert openings(world) == 1
+    assert world.trade(trade_id).state == "awaiting_payment"
+
+
+def test_a_nonce_taken_by_another_transaction_is_signed_anew(world: World) -> None:
+    trade_id = world.match()
+    jobs.run_escrow_events(world.context)
+    intent = world.intents(trade_id)["open"]
+    runner(world).sign(intent.id)
+    relayer = account(world.settings.relayer_key.get_secret_value())
+    world.client.send_unlocked(relayer.address, DEV_DEPLOYER, "0x")
+    world.work()
+    world.work()
+    assert world.intents(trade_id)["open"].status == "confirmed"
+    assert openings(world) == 1
+
+
+def test_a_closing_that_gave_other_shares_raises_an_alarm(world: World) -> None:
+    """Bob cancels on chain by himself while the ledger releases to him."""
+    trade_id = world.paid_trade()
+    cancel = contract.cancel_call(world.record(trade_id).terms, "")
+    world.rpc("anvil_setBalance", world.bob.account.address, hex(10**18))
+    world.rpc("anvil_impersonateAccount", world.bob.account.address)
+    world.client.send_unlocked(world.bob.account.address, world.deployment.escrow, cancel)
+    world.sign(trade_id, world.alice, "seller", "release")
+    world.act("release", trade_id, world.alice)
+    world.work()
+    intent = world.intents(trade_id)["settle"]
+    assert (intent.status, intent.alarm) == ("failed", True)
+    assert "0 units for the buyer" in str(intent.error)
+    assert not world.trade(trade_id).settled
+
+
+def test_confirmations_are_waited_for(world: World) -> None:
+    settings = world.settings.model_copy(update={"chain_confirmations": 3})
+    context = replace(world.context, settings=settings)
+    trade_id = world.match()
+    jobs.run_escrow_events(context)
+    jobs.track_intents(context)
+    assert world.intents(trade_id)["open"].status == "sent"
+    world.rpc("anvil_mine", "0x2")
+    jobs.track_intents(context)
+    assert world.intents(trade_id)["open"].status == "confirmed"
+
+
+def test_one_key_makes_one_intent(world: World) -> None:
+    with world.database.transaction() as session:
+        made = [
+            queue_intent(session, key="k", kind="mint", to=DEV_DEPLOYER, data="0x")
+            for _ in range(2)
+        ]
+    assert made == [True, False]
+
+
+def test_several_intents_get_nonces_without_gap_or_clash(world: World) -> None:
+    with world.database.transaction() as session:
+        for number in range(5):
+            queue_intent(session, key=f"k{number}", kind="mint", to=DEV_DEPLOYER, data="0x")
+        ids = list(session.scalars(select(ChainIntent.id).where(ChainIntent.key.like("k%"))))
+    for intent_id in ids:
+        runner(world).sign(intent_id)
+    with world.database.reader() as session:
+        nonces = sorted(session.scalars(select(ChainIntent.nonce).where(ChainIntent.id.in_(ids))))
+    assert nonces == list(range(nonces[0], nonces[0] + 5))
+    runner(world).run()
+    with world.database.reader() as session:
+        states = set(session.scalars(select(ChainIntent.status)))
+    assert states == {"confirmed"}
+
+
+def test_only_a_failed_intent_is_tried_again(world: World) -> None:
+    trade_id = world.match()
+    world.burn(world.alice, FUNDED)
+    jobs.run_escrow_events(world.context)
+    run_intents(world.context, world.client)
+    failed = world.intents(trade_id)["open"]
+    with world.database.transaction() as session:
+        again = retry_intent(session, failed.id, "staff:1")
+        assert (again.status, again.alarm) == ("new", False)
+        with pytest.raises(Conflict):
+            retry_intent(session, failed.id, "staff:1")

@@ -1,0 +1,83 @@
+"""Calldata, topics, error names and addresses, worked out without a node."""
+
+import pytest
+from web3 import Web3
+from web3.exceptions import ContractCustomError, ContractLogicError
+
+from portal.escrow import contract
+from portal.escrow.chain import revert_name
+from portal.escrow.contracts import artefact, vault_address
+from portal.escrow.typed_data import Domain, typed
+
+ADDRESS = "0x" + "12" * 20
+TERMS = typed(
+    Domain(1, ADDRESS),
+    "Terms",
+    {
+        "salt": "0x" + "01" * 32,
+        "seller": "0x" + "02" * 20,
+        "buyer": "0x" + "03" * 20,
+        "arbiter": "0x" + "04" * 20,
+        "token": "0x" + "05" * 20,
+        "amount": 100,
+        "fee": 5,
+        "feeTo": "0x" + "06" * 20,
+        "payBy": 1_700_000_000,
+    },
+)["message"]
+SIGNATURE = "0x" + "ab" * 65
+
+
+def decoded(data: str) -> tuple[str, dict[str, object]]:
+    function, arguments = (
+        Web3().eth.contract(abi=artefact("Escrow")["abi"]).decode_function_input(data)
+    )
+    return function.fn_name, arguments
+
+
+def test_calldata_carries_the_terms_and_signatures() -> None:
+    name, arguments = decoded(contract.mark_paid_call(TERMS, SIGNATURE))
+    assert name == "markPaid"
+    assert arguments["buyerSig"] == bytes.fromhex(SIGNATURE[2:])
+    assert arguments["terms"]["amount"] == 100  # type: ignore[index]
+
+
+def test_a_missing_signature_is_empty_in_a_settlement() -> None:
+    decision = {"tradeId": "0x" + "09" * 32, "toBuyer": "40", "deadline": "1800000000"}
+    name, arguments = decoded(contract.settle_call(TERMS, decision, SIGNATURE, None, SIGNATURE))
+    assert name == "settle"
+    assert arguments["buyerSig"] == b""
+    assert arguments["decision"]["toBuyer"] == 40  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("event", "signature"),
+    [
+        ("Settled", "Settled(bytes32,uint128,uint128)"),
+        ("Cancelled", "Cancelled(bytes32)"),
+        (
+            "Opened",
+            "Opened(bytes32,address,address,bytes32,(bytes32,address,address,address,address,"
+            "uint128,uint128,address,uint40))",
+        ),
+    ],
+)
+def test_event_topics(event: str, signature: str) -> None:
+    assert contract.event_topic(event) == Web3.to_hex(Web3.keccak(text=signature))
+
+
+def test_a_revert_is_named_with_its_arguments() -> None:
+    data = Web3.keccak(text="OutsideAuthority(string)")[:4] + Web3().codec.encode(
+        ["string"], ["maxTotal"]
+    )
+    error = ContractCustomError("reverted", data=Web3.to_hex(data))
+    assert revert_name(error) == "OutsideAuthority(maxTotal)"
+
+
+def test_an_unknown_revert_keeps_its_message() -> None:
+    assert revert_name(ContractLogicError("execution reverted")) == "execution reverted"
+
+
+def test_each_owner_has_a_vault_of_their_own() -> None:
+    vaults = {vault_address(ADDRESS, "0x" + f"{owner:040x}") for owner in range(1, 50)}
+    assert len(vaults) == 49
