@@ -1,0 +1,251 @@
+import type { TypedData } from '@/api/types'
+import { plain } from '@/money/format'
+import { fromUnits } from '@/money/decimal'
+
+/**
+ * What this device agrees to sign. Every request is compared with the deal that is on the screen and
+ * rebuilt from these types, so a server (or somebody in its place) cannot have anything else signed.
+ */
+const STRUCTS = {
+  OrderAuthority: [
+    ['owner', 'address'],
+    ['token', 'address'],
+    ['maxTotal', 'uint128'],
+    ['maxPerTrade', 'uint128'],
+    ['arbiter', 'address'],
+    ['feeTo', 'address'],
+    ['maxFeeBps', 'uint16'],
+    ['opener', 'address'],
+    ['payWindow', 'uint32'],
+    ['deadline', 'uint40'],
+    ['nonce', 'uint256'],
+  ],
+  Settle: [
+    ['tradeId', 'bytes32'],
+    ['toBuyer', 'uint128'],
+    ['deadline', 'uint40'],
+  ],
+  MarkPaid: [['tradeId', 'bytes32']],
+  Cancel: [['tradeId', 'bytes32']],
+} as const
+
+const WALLET_BINDING = ['userId', 'address', 'issuedAt']
+
+/** The request is not what the deal says. Nothing is signed. */
+export class TypedDataMismatch extends Error {
+  constructor(
+    readonly field: string,
+    readonly expected: string,
+    readonly found: string,
+  ) {
+    super(`${field}: expected ${expected}, found ${found}`)
+  }
+}
+
+/** Where the escrow lives: from the portal's configuration, not from the request. */
+export interface EscrowSite {
+  chainId: number
+  escrow: string
+}
+
+/** A sentence to show (a message key with its values) and the raw facts behind it. */
+export interface SigningWords {
+  sentence: { key: string; values: Record<string, string> }
+  facts: { label: string; value: string }[]
+}
+
+/** A checked request: what to sign, and how to say it. */
+export interface Checked {
+  typedData: TypedData
+  words: SigningWords
+}
+
+export interface Coins {
+  asset: string
+  places: number
+}
+
+export function checkAuthority(
+  request: TypedData,
+  site: EscrowSite,
+  deal: { owner: string; token: string; mostTotal: bigint; maxFeeBps: number; now: number } & Coins,
+): Checked {
+  const message = checkedStruct(request, 'OrderAuthority', site)
+  sameAddress('owner', deal.owner, message)
+  sameAddress('token', deal.token, message)
+  atMost('maxTotal', deal.mostTotal, message)
+  atMost('maxPerTrade', whole(message, 'maxTotal'), message)
+  atMost('maxFeeBps', BigInt(deal.maxFeeBps), message)
+  after('deadline', deal.now, message)
+  const most = amount(whole(message, 'maxTotal'), deal)
+  return checked(request, 'OrderAuthority', {
+    sentence: { key: 'sign.authority', values: { most, until: until(message), bps: String(message.maxFeeBps) } },
+    facts: facts(message, site),
+  })
+}
+
+export function checkSettle(
+  request: TypedData,
+  site: EscrowSite,
+  deal: {
+    tradeId: string | null
+    total: bigint
+    toBuyer: bigint | null
+    buyer: string
+    seller: string
+    now: number
+  } & Coins,
+): Checked {
+  const message = checkedStruct(request, 'Settle', site)
+  sameTrade(deal.tradeId, message)
+  const toBuyer = whole(message, 'toBuyer')
+  if (deal.toBuyer !== null && toBuyer !== deal.toBuyer) {
+    throw new TypedDataMismatch('toBuyer', amount(deal.toBuyer, deal), amount(toBuyer, deal))
+  }
+  atMost('toBuyer', deal.total, message)
+  after('deadline', deal.now, message)
+  const values = {
+    toBuyer: amount(toBuyer, deal),
+    toSeller: amount(deal.total - toBuyer, deal),
+    buyer: deal.buyer,
+    seller: deal.seller,
+  }
+  const key = toBuyer === deal.total ? 'sign.settleAll' : toBuyer === 0n ? 'sign.settleNone' : 'sign.settleSplit'
+  return checked(request, 'Settle', { sentence: { key, values }, facts: facts(message, site) })
+}
+
+export function checkMarkPaid(request: TypedData, site: EscrowSite, tradeId: string | null): Checked {
+  return checkTradeAct(request, 'MarkPaid', 'sign.markPaid', site, tradeId)
+}
+
+export function checkCancel(request: TypedData, site: EscrowSite, tradeId: string | null): Checked {
+  return checkTradeAct(request, 'Cancel', 'sign.cancel', site, tradeId)
+}
+
+export function checkWalletBinding(
+  request: TypedData,
+  deal: { userId: number; address: string; chainId: number | null },
+): Checked {
+  const types = request.types.WalletBinding ?? []
+  const names = types.map(({ name }) => name).join()
+  same('primaryType', 'WalletBinding', request.primaryType)
+  same('types', WALLET_BINDING.join(), names)
+  same('userId', String(deal.userId), String(request.message.userId))
+  sameAddress('address', deal.address, request.message)
+  const { chainId, verifyingContract } = request.domain
+  if (chainId !== undefined && deal.chainId !== null) same('chainId', String(deal.chainId), String(chainId))
+  const typedData = {
+    domain: request.domain,
+    types: { EIP712Domain: domainTypes(request.domain), WalletBinding: types },
+    primaryType: 'WalletBinding',
+    message: request.message,
+  }
+  const site = { chainId: Number(chainId ?? 0), escrow: String(verifyingContract ?? '') }
+  return {
+    typedData,
+    words: { sentence: { key: 'sign.binding', values: {} }, facts: facts(request.message, site) },
+  }
+}
+
+function checkTradeAct(
+  request: TypedData,
+  struct: 'MarkPaid' | 'Cancel',
+  key: string,
+  site: EscrowSite,
+  tradeId: string | null,
+): Checked {
+  const message = checkedStruct(request, struct, site)
+  sameTrade(tradeId, message)
+  return checked(request, struct, { sentence: { key, values: {} }, facts: facts(message, site) })
+}
+
+function checkedStruct(request: TypedData, struct: keyof typeof STRUCTS, site: EscrowSite): TypedData['message'] {
+  same('primaryType', struct, request.primaryType)
+  same('domain.name', 'OTC Portal Escrow', String(request.domain.name))
+  same('domain.version', '1', String(request.domain.version))
+  same('chainId', String(site.chainId), String(request.domain.chainId))
+  sameAddress('verifyingContract', site.escrow, request.domain)
+  const expected = STRUCTS[struct].map(([name, type]) => `${type} ${name}`).join()
+  same('types', expected, (request.types[struct] ?? []).map(({ name, type }) => `${type} ${name}`).join())
+  same('fields', fieldNames(struct), Object.keys(request.message).sort().join())
+  return request.message
+}
+
+function checked(request: TypedData, struct: keyof typeof STRUCTS, words: SigningWords): Checked {
+  const { name, version, chainId, verifyingContract } = request.domain
+  const domain = { name, version, chainId, verifyingContract }
+  const types = {
+    EIP712Domain: domainTypes(domain),
+    [struct]: STRUCTS[struct].map(([field, type]) => ({ name: field, type })),
+  }
+  return { typedData: { domain, types, primaryType: struct, message: request.message }, words }
+}
+
+const DOMAIN_TYPES: [string, string][] = [
+  ['name', 'string'],
+  ['version', 'string'],
+  ['chainId', 'uint256'],
+  ['verifyingContract', 'address'],
+  ['salt', 'bytes32'],
+]
+
+function domainTypes(domain: TypedData['domain']): { name: string; type: string }[] {
+  return DOMAIN_TYPES.filter(([name]) => domain[name] !== undefined).map(([name, type]) => ({ name, type }))
+}
+
+const fieldNames = (struct: keyof typeof STRUCTS) =>
+  STRUCTS[struct]
+    .map(([name]) => name)
+    .sort()
+    .join()
+
+function same(field: string, expected: string, found: string): void {
+  if (expected !== found) throw new TypedDataMismatch(field, expected, found)
+}
+
+function sameAddress(field: string, expected: string, message: Record<string, unknown>): void {
+  const found = String(message[field])
+  if (found.toLowerCase() !== expected.toLowerCase()) throw new TypedDataMismatch(field, expected, found)
+}
+
+/** Before the coins are locked the trade has no id on chain and so nothing to sign. */
+function sameTrade(tradeId: string | null, message: Record<string, unknown>): void {
+  const found = String(message.tradeId)
+  if (!tradeId || found.toLowerCase() !== tradeId.toLowerCase()) {
+    throw new TypedDataMismatch('tradeId', tradeId ?? '—', found)
+  }
+}
+
+function whole(message: Record<string, unknown>, field: string): bigint {
+  const value = message[field]
+  const exact = typeof value === 'string' ? /^\d+$/.test(value) : Number.isSafeInteger(value)
+  if (!exact) throw new TypedDataMismatch(field, 'a whole number', String(value))
+  return BigInt(value as string | number)
+}
+
+function atMost(field: string, limit: bigint, message: Record<string, unknown>): void {
+  const found = whole(message, field)
+  if (found > limit) throw new TypedDataMismatch(field, `≤ ${limit}`, String(found))
+}
+
+function after(field: string, nowMs: number, message: Record<string, unknown>): void {
+  const found = whole(message, field)
+  if (found * 1000n <= BigInt(Math.floor(nowMs))) throw new TypedDataMismatch(field, 'a time to come', String(found))
+}
+
+function amount(units: bigint, { asset, places }: Coins): string {
+  return `${plain(fromUnits(units, places))} ${asset}`
+}
+
+function until(message: Record<string, unknown>): string {
+  return new Date(Number(whole(message, 'deadline')) * 1000).toISOString()
+}
+
+function facts(message: Record<string, unknown>, site: EscrowSite): SigningWords['facts'] {
+  const rows = Object.entries(message).map(([label, value]) => ({ label, value: String(value) }))
+  return [
+    ...rows,
+    ...(site.chainId ? [{ label: 'chainId', value: String(site.chainId) }] : []),
+    ...(site.escrow ? [{ label: 'verifyingContract', value: site.escrow }] : []),
+  ]
+}
