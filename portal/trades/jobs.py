@@ -6,7 +6,7 @@ Both look at the trades as they stand, not at events: whatever failed is simply 
 import structlog
 from sqlalchemy import select
 
-from portal.core.clock import now_ms
+from portal.core.clock import Clock, now_ms
 from portal.core.errors import InvalidInput, PortalError
 from portal.core.jobs import JobContext
 from portal.payments.clearing import clearing_command
@@ -27,12 +27,12 @@ def run_clearing(context: JobContext) -> int:
     return sum(_clear(context, command) for command in commands)
 
 
-def run_timers(context: JobContext) -> int:
+def run_timers(context: JobContext, clock: Clock = now_ms) -> int:
     """Tell the engine about every clock that is over; returns how many trades moved."""
     with context.database.reader() as session:
         query = (
             select(Trade.id, Trade.deadline_ms)
-            .where(Trade.deadline_ms <= now_ms())
+            .where(Trade.deadline_ms <= clock())
             .order_by(Trade.deadline_ms)
             .limit(_BATCH)
         )
