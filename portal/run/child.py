@@ -91,6 +91,7 @@ class Child:
         self.lines: deque[str] = deque(maxlen=KEPT_LINES)
         self.process: subprocess.Popen[bytes] | None = None
         self.started = 0.0
+        self.was_ready = False
         self._exit: asyncio.Future[int] | None = None
         self._reading: asyncio.Task[None] | None = None
 

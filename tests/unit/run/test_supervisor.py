@@ -121,6 +121,15 @@ def test_three_quick_crashes_stop_everything_and_show_the_last_lines(start) -> N
     assert "everything has stopped" in run.text
 
 
+def test_a_part_that_cannot_start_stops_everything_at_once(start) -> None:
+    run = start(
+        [{"name": "good", "script": STAYS}], [{"name": "bad", "script": CRASHES, "ready": True}]
+    )
+    assert run.finish() == 1
+    assert "bad could not start (exit 7)" in run.text
+    assert "starting it again" not in run.text
+
+
 def test_a_failing_step_stops_everything(start) -> None:
     run = start(
         [{"name": "good", "script": STAYS}], [{"name": "step", "script": CRASHES, "once": True}]
