@@ -1,6 +1,7 @@
 """The escrow contract on chain: its status slots, its closings, and calldata for its functions."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from eth_utils.conversions import to_hex
@@ -42,14 +43,13 @@ class EscrowContract:
 
     def closing(self, escrow_id: str, since: int | None = None) -> Closing | None:
         """How a trade ended, from the contract's events; None while it has not."""
-        topics = [[event_topic(name) for name in ("Settled", "Cancelled", "Expired")], escrow_id]
-        found = self._events(topics, since)
-        if not found:
-            return None
-        log = found[-1]
-        settled = to_hex(log["topics"][0]) == event_topic("Settled")
-        share = int.from_bytes(log["data"][:32], "big") if settled else 0
-        return Closing(share, to_hex(log["transactionHash"]), int(log["blockNumber"]))
+        found = self._events([_closing_topics(), escrow_id], since)
+        return _closing(found[-1]) if found else None
+
+    def closings(self) -> dict[str, Closing]:
+        """How every trade that ended did, by its id."""
+        logs = self._events([_closing_topics()], None)
+        return {to_hex(log["topics"][1]): _closing(log) for log in logs}
 
     def opening(self, escrow_id: str, since: int | None = None) -> str | None:
         """Hash of the transaction that opened a trade, or None."""
@@ -61,6 +61,17 @@ class EscrowContract:
         return self.client.logs(self.deployment.escrow, topics, first, self.client.block_number())
 
 
+def _closing_topics() -> list[str]:
+    return [event_topic(name) for name in ("Settled", "Cancelled", "Expired")]
+
+
+def _closing(log: LogReceipt) -> Closing:
+    settled = to_hex(log["topics"][0]) == event_topic("Settled")
+    share = int.from_bytes(log["data"][:32], "big") if settled else 0
+    return Closing(share, to_hex(log["transactionHash"]), int(log["blockNumber"]))
+
+
+@cache
 def event_topic(name: str, contract: str = "Escrow") -> str:
     """First topic of a contract's event."""
     entry = next(

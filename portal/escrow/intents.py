@@ -119,15 +119,28 @@ class IntentRunner:
         self._ended = ended
 
     def run(self) -> int:
-        """Advance every intent that is due; returns how many are still under way.
+        """Advance every intent that is due; returns how many were.
 
-        Raises Unavailable when the chain does not answer; everything stored stays as it was.
+        Raises Unavailable when the chain does not answer; everything stored stays as it was. A
+        node that only refuses one transaction does not keep the others waiting.
         """
         waiting = self._due()
         for intent_id in waiting:
-            for step in (self.sign, self.send, self.follow):
-                step(intent_id)
+            try:
+                self._advance(intent_id)
+            except Unavailable as error:
+                self._client.block_number()
+                self._note(intent_id, error.message)
         return len(waiting)
+
+    def _advance(self, intent_id: int) -> None:
+        for step in (self.sign, self.send, self.follow):
+            step(intent_id)
+
+    def _note(self, intent_id: int, reason: str) -> None:
+        log.warning("escrow.waiting", intent=intent_id, reason=reason)
+        with self._database.transaction() as session:
+            session.get_one(ChainIntent, intent_id).error = reason[:500]
 
     def sign(self, intent_id: int) -> None:
         """Give a new intent its nonce and signed bytes, or end it if its effect is there."""
@@ -151,17 +164,15 @@ class IntentRunner:
             intent.status, intent.error = SIGNED, None
 
     def send(self, intent_id: int) -> None:
-        """Hand the stored bytes to the chain. The same bytes can't take effect twice."""
+        """Hand the stored bytes to the chain. The same bytes can't take effect twice.
+
+        Raises Unavailable when no node takes them.
+        """
         with self._database.transaction() as session:
             intent = self._locked(session, intent_id, SIGNED)
             if intent is None or intent.raw is None:
                 return
-            try:
-                self._client.broadcast(intent.raw)
-            except Unavailable as error:
-                intent.error = error.message[:500]
-                log.warning("escrow.send_failed", intent=intent.id, reason=error.message)
-                return
+            self._client.broadcast(intent.raw)
             intent.status, intent.error = SENT, None
 
     def follow(self, intent_id: int) -> None:

@@ -56,6 +56,7 @@ class _Comparison:
         self._escrow = escrow
         self._deployment = deployment
         self._block = block
+        self._closings = escrow.closings()
         # What the ledger still has to book, per (user, asset), and what the escrow must hold.
         self._ahead: dict[tuple[int, str], int] = defaultdict(int)
         self._locked: dict[str, int] = defaultdict(int)
@@ -97,7 +98,7 @@ class _Comparison:
         status = self._escrow.status(escrow_id, self._block)
         if status is not Status.CLOSED:
             return OnChain(status)
-        closing = self._escrow.closing(escrow_id)
+        closing = self._closings.get(escrow_id)
         return OnChain(status, None if closing is None else closing.to_buyer)
 
     def _vaults(self) -> Iterable[str]:

@@ -10,11 +10,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEvent, OutboxCursor
-from portal.core.clock import utc_now
+from portal.audit.service import PORTAL_STREAM
+from portal.core.clock import now_ms, utc_now
 from portal.core.db import Database
 from portal.core.errors import PortalError, Unavailable
 from portal.core.jobs import Engine, JobContext
-from portal.core.settings import Settings
 from portal.escrow.backends import (
     Command,
     EscrowBackend,
@@ -29,11 +29,11 @@ from portal.escrow.deployment import find_deployment
 from portal.escrow.intents import CONFIRMED, DONE, FAILED, IntentRunner, Outcome
 from portal.escrow.models import ChainIntent, EscrowRecord
 from portal.escrow.rules import CLOSING, Act, Status, already_done
-from portal.escrow.signatures import signing_requests, store_signatures
+from portal.escrow.signatures import SIGNED_EVENT, signing_requests, store_signatures
+from portal.markets.models import Market
 from portal.trades.models import Trade
 
 __all__ = [
-    "advance_trade",
     "process_events",
     "report_outcomes",
     "run_intents",
@@ -43,7 +43,12 @@ __all__ = [
 
 log = structlog.get_logger(__name__)
 
-CONSUMER, STREAM = "escrow", "shard:main"
+CONSUMER = "escrow"
+# The engine's events, and the portal's own: a decision may be older than the signature it needs.
+STREAMS: dict[str, frozenset[str] | None] = {
+    "shard:main": None,
+    PORTAL_STREAM: frozenset({SIGNED_EVENT}),
+}
 BATCH = 500
 _ACTS = frozenset(str(act) for act in Act)
 _RECORD_STATUS = {
@@ -56,32 +61,29 @@ _RECORD_STATUS = {
 
 
 def process_events(context: JobContext) -> int:
-    """Look at every trade that the engine said something about; returns how many events were read.
+    """Look at every trade that something happened to; returns how many events were read.
 
-    The cursor moves only after the engine took our answers: a kill in between repeats them.
+    A cursor moves only after the engine took our answers: a kill in between repeats them.
     """
     known = backends(context.settings)
+    return sum(_process(context, known, stream, kinds) for stream, kinds in STREAMS.items())
+
+
+def _process(
+    context: JobContext,
+    known: dict[str, EscrowBackend],
+    stream: str,
+    kinds: frozenset[str] | None,
+) -> int:
     done = 0
-    while True:
-        with context.database.reader() as session:
-            start = _position(session)
-            events = _next_events(session, start)
-        if not events:
-            return done
-        trade_ids = dict.fromkeys(filter(None, (_trade_of(event) for event in events)))
-        for trade_id in trade_ids:
+    while events := _next_events(context.database, stream):
+        wanted = [event for event in events if kinds is None or event.kind in kinds]
+        for trade_id in dict.fromkeys(filter(None, map(_trade_of, wanted))):
             _advance(context, known, trade_id)
         with context.database.transaction() as session:
-            _move_cursor(session, events[-1].seq)
+            _move_cursor(session, stream, events[-1].seq)
         done += len(events)
-
-
-def advance_trade(session: Session, settings: Settings, trade: Trade) -> None:
-    """Queue what a trade's state and signatures now allow, in the caller's transaction.
-
-    For a claim: the decision is older than the signature that executes it.
-    """
-    backends(settings)[trade.escrow].advance(session, trade)
+    return done
 
 
 def run_intents(context: JobContext, client: ChainClient) -> int:
@@ -90,7 +92,8 @@ def run_intents(context: JobContext, client: ChainClient) -> int:
         deployment = find_deployment(session)
     if deployment is None:
         return 0
-    watch = _Watch(EscrowContract(client, deployment))
+    grace = context.settings.escrow_grace_seconds
+    watch = _Watch(EscrowContract(client, deployment), grace)
     sender = account(context.settings.relayer_key.get_secret_value())
     confirmations = context.settings.chain_confirmations
     return IntentRunner(
@@ -133,8 +136,9 @@ def submit(engine: Engine, command: Command) -> None:
 class _Watch:
     """What the intent runner asks about escrow transactions."""
 
-    def __init__(self, escrow: EscrowContract) -> None:
+    def __init__(self, escrow: EscrowContract, grace_seconds: int) -> None:
         self._escrow = escrow
+        self._grace_seconds = grace_seconds
 
     def observe(self, session: Session, intent: ChainIntent) -> Outcome | None:
         """Whether the chain shows the effect already, by whoever's transaction."""
@@ -143,12 +147,21 @@ class _Watch:
             return None
         act = Act(intent.kind)
         if not already_done(act, self._escrow.status(found.escrow_id)):
-            return None
+            return self._too_late(session, found) if act is Act.OPEN else None
         if act is Act.OPEN:
             return Outcome(self._escrow.opening(found.escrow_id))
         if act is Act.MARK_PAID:
             return Outcome(None)
         return self._closed(session, intent, found.escrow_id)
+
+    def _too_late(self, session: Session, found: EscrowRecord) -> Outcome | None:
+        """An opening that waited so long that the buyer's time would outlast `payBy`."""
+        trade = session.get_one(Trade, found.trade_id)
+        window = session.get_one(Market, trade.market_id).payment_seconds
+        latest = int(found.terms["payBy"]) - window - self._grace_seconds // 2
+        if now_ms() // 1000 <= latest:
+            return None
+        return Outcome(None, "The chain did not take the opening in time.")
 
     def _closed(self, session: Session, intent: ChainIntent, escrow_id: str) -> Outcome:
         closing = self._escrow.closing(escrow_id)
@@ -206,18 +219,16 @@ def _trade_of(event: AuditEvent) -> int | None:
     return int(number) if subject == "trade" else None
 
 
-def _position(session: Session) -> int:
-    cursor = session.get(OutboxCursor, (CONSUMER, STREAM))
-    return 0 if cursor is None else cursor.seq
+def _next_events(database: Database, stream: str) -> list[AuditEvent]:
+    with database.reader() as session:
+        cursor = session.get(OutboxCursor, (CONSUMER, stream))
+        start = 0 if cursor is None else cursor.seq
+        statement = select(AuditEvent).where(AuditEvent.stream == stream, AuditEvent.seq > start)
+        return list(session.scalars(statement.order_by(AuditEvent.seq).limit(BATCH)))
 
 
-def _next_events(session: Session, start: int) -> list[AuditEvent]:
-    statement = select(AuditEvent).where(AuditEvent.stream == STREAM, AuditEvent.seq > start)
-    return list(session.scalars(statement.order_by(AuditEvent.seq).limit(BATCH)))
-
-
-def _move_cursor(session: Session, seq: int) -> None:
-    statement = insert(OutboxCursor).values(consumer=CONSUMER, stream=STREAM, seq=seq)
+def _move_cursor(session: Session, stream: str, seq: int) -> None:
+    statement = insert(OutboxCursor).values(consumer=CONSUMER, stream=stream, seq=seq)
     session.execute(
         statement.on_conflict_do_update(index_elements=["consumer", "stream"], set_={"seq": seq})
     )

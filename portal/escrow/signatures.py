@@ -17,6 +17,7 @@ from portal.escrow.typed_data import Domain, TypedData
 from portal.trades.models import Trade
 from portal.trades.rules import State
 
+SIGNED_EVENT = "escrow.signed"
 MARK_PAID, SETTLE, CANCEL = "mark_paid", "settle", "cancel"
 # What each act of a party needs signed. A claim executes a decision on a dispute.
 _NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
@@ -65,7 +66,7 @@ def store_signatures(
         _keep(session, trade.id, party, kind, data["message"], signatures[kind])
     if wanted:
         signed = {"party": party, "act": act, "kinds": sorted(wanted)}
-        record(session, f"user:{_user(trade, party)}", "escrow.signed", f"trade:{trade.id}", signed)
+        record(session, f"user:{_user(trade, party)}", SIGNED_EVENT, f"trade:{trade.id}", signed)
 
 
 def stored_signatures(session: Session, trade_id: int) -> dict[tuple[str, str], EscrowSignature]:

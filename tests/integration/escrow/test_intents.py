@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy import select
 
 from portal.audit.models import OutboxCursor
+from portal.core.clock import now_ms
 from portal.core.errors import Conflict, Unavailable
 from portal.escrow import contract, jobs
 from portal.escrow.chain import ChainClient, account
 from portal.escrow.contract import event_topic
 from portal.escrow.demo import DEV_DEPLOYER
 from portal.escrow.intents import IntentRunner, queue_intent, retry_intent
-from portal.escrow.models import ChainIntent
+from portal.escrow.models import ChainIntent, EscrowRecord
 from portal.escrow.service import report_outcomes, run_intents
 from tests.integration.escrow.world import ESCROWED, FUNDED, World
 
@@ -63,6 +64,7 @@ def run_and_die(world: World, moment: str) -> int:
         **os.environ,
         "DATABASE_URL": str(world.settings.database_url),
         "CHAIN_RPC_URLS": str(world.settings.chain_rpc_urls),
+        "ESCROW_GRACE_SECONDS": str(world.settings.escrow_grace_seconds),
     }
     command = [sys.executable, "-m", "tests.integration.escrow.dying_sender", moment]
     return subprocess.run(command, env=environment, check=False).returncode
@@ -156,6 +158,40 @@ def test_confirmations_are_waited_for(world: World) -> None:
     world.rpc("anvil_mine", "0x2")
     jobs.track_intents(context)
     assert world.intents(trade_id)["open"].status == "confirmed"
+
+
+def test_an_opening_that_comes_too_late_is_not_made(world: World) -> None:
+    """Half the grace is gone: the buyer's time to pay would outlast the contract's."""
+    trade_id = world.match()
+    jobs.run_escrow_events(world.context)
+    with world.database.transaction() as session:
+        record = session.get_one(EscrowRecord, trade_id)
+        record.terms = {**record.terms, "payBy": str(now_ms() // 1000 + 1800 + 20)}
+    world.work()
+    assert openings(world) == 0
+    assert world.trade(trade_id).state == "cancelled"
+
+
+def test_a_transaction_that_nodes_refuse_does_not_block_the_others(world: World) -> None:
+    class Picky(ChainClient):
+        def broadcast(self, raw: str) -> None:
+            if raw == refused:
+                raise Unavailable("No chain node took the transaction.")
+            super().broadcast(raw)
+
+    with world.database.transaction() as session:
+        for number in range(2):
+            queue_intent(session, key=f"k{number}", kind="mint", to=DEV_DEPLOYER, data="0x")
+        ids = list(session.scalars(select(ChainIntent.id).where(ChainIntent.key.like("k%"))))
+    for intent_id in reversed(ids):
+        runner(world).sign(intent_id)
+    with world.database.reader() as session:
+        refused = session.get_one(ChainIntent, ids[0]).raw
+    runner(world, Picky(world.settings.rpc_urls)).run()
+    with world.database.reader() as session:
+        waiting, sent = (session.get_one(ChainIntent, intent_id) for intent_id in ids)
+    assert (waiting.status, waiting.error) == ("signed", "No chain node took the transaction.")
+    assert sent.status == "confirmed"
 
 
 def test_one_key_makes_one_intent(world: World) -> None:

@@ -82,7 +82,10 @@ class World:
                 person.id = user.id
 
     def _market(self) -> None:
-        terms = commands.define_market(escrow="evm")
+        self.define(commands.define_market(escrow="evm"))
+
+    def define(self, terms: dict[str, Any]) -> None:
+        """A market, in its table and in the engine."""
         row = {k: v for k, v in terms.items() if k not in ("kind", "base_places", "quote_places")}
         with self.database.transaction() as session:
             session.merge(AssetRow(code="USDT", name="Tether", kind="coin", places=6))
@@ -165,8 +168,6 @@ class World:
             asked = service.signing_requests(session, trade, party, act)
             signatures = {item["kind"]: person.sign(item["typed_data"]) for item in asked}
             service.store_signatures(session, trade, party, act, signatures)
-            if act == "claim":
-                service.advance_trade(session, self.settings, trade)
 
     def act(self, kind: str, trade_id: int, person: Person, **data: Any) -> None:
         """A party's command to the engine."""
