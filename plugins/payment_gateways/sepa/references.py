@@ -12,8 +12,9 @@ from stdnum.iso7064 import mod_97_10
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _OURS = re.compile(rf"RF\d\dTR([{_DIGITS}]{{6,13}})")
-# As people copy it: blanks anywhere between the characters.
-_CANDIDATE = re.compile(r"(?<![A-Z0-9])RF ?\d ?\d(?: ?[A-Z0-9]){1,21}")
+# As people copy it: blanks anywhere between the characters. Looked at without being consumed, so
+# that a reference right after something that only looks like one is found too.
+_CANDIDATE = re.compile(r"(?<![A-Z0-9])(?=(RF ?\d ?\d(?: ?[A-Z0-9]){1,21}))")
 
 
 def creditor_reference(trade_id: int) -> str:
@@ -39,7 +40,7 @@ def find_references(text: str) -> tuple[str, ...]:
     """Every valid RF reference in a free text, in order, each once."""
     found: dict[str, None] = {}
     for candidate in _CANDIDATE.finditer(text.upper()):
-        found |= dict.fromkeys(_valid_cuts(candidate.group()))
+        found |= dict.fromkeys(_valid_cuts(candidate.group(1)))
     return tuple(found)
 
 

@@ -13,7 +13,8 @@ class SepaSettings(ProviderSettings):
         ge=1,
         le=240,
         title="Payment window (hours)",
-        description="How long a buyer has to pay. Ordinary SEPA transfers take one banking day.",
+        description="What this rail needs; an ordinary transfer takes one banking day. The clock "
+        "that ends a trade is the payment window of its market.",
     )
     max_statement_mb: int = Field(
         5,

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from portal.plugin_api import FeeModel
 from portal.plugin_host.loading import GROUP, LoadedPlugin, load_registry
+from tests.unit.plugins.facts import trade
 
 GOOD = """
 from portal.plugin_api import FeeModel, Fees, Money, hookimpl
@@ -128,6 +130,17 @@ def test_a_slug_that_is_taken_is_refused_to_the_later_plugin(write: Write) -> No
     plugins = loaded(write("one", GOOD.format(slug="same")), write("two", GOOD.format(slug="same")))
     assert plugins["one"].reason is None
     assert "slug same already" in str(plugins["two"].reason)
+
+
+def test_the_example_of_the_docs_loads(write: Write) -> None:
+    docs = (Path(__file__).parents[3] / "docs" / "plugins.md").read_text()
+    example = docs.split("```python\n")[1].split("```")[0]
+    plugin = loaded(write("acme_fees", example))["acme_fees"]
+    assert plugin.reason is None
+    (model,) = plugin.providers
+    assert isinstance(model, FeeModel)
+    fees = model.quote(trade(), model.default_settings())
+    assert (fees.maker.text(), fees.taker.text()) == ("0.000000", "1.000000")
 
 
 def test_two_packages_with_one_name_are_both_refused(write: Write) -> None:

@@ -30,7 +30,9 @@ def test_a_reference_is_valid_and_names_its_trade(trade_id: int) -> None:
     assert trade_of(reference) == trade_id
 
 
-@given(TRADES, st.sampled_from(["{}", "{}.", "pay {} now", "abc {} RF", "x/{}/y", "{} 123"]))
+@given(
+    TRADES, st.sampled_from(["{}", "{}.", "pay {} now", "abc {} RF", "x/{}/y", "{} 123", "RF00 {}"])
+)
 def test_a_reference_is_found_in_text_however_it_is_grouped(trade_id: int, around: str) -> None:
     reference = creditor_reference(trade_id)
     for written in (reference, grouped(reference), reference.lower()):
@@ -47,3 +49,8 @@ def test_a_typing_error_never_names_another_trade(trade_id: int, at: int, digit:
 def test_two_references_are_both_found() -> None:
     one, other = creditor_reference(1), creditor_reference(2)
     assert find_references(f"{one}, {other}") == (one, other)
+    assert find_references(f"{one} {other}") == (one, other)
+
+
+def test_a_reference_after_something_that_looks_like_one_is_found() -> None:
+    assert creditor_reference(5) in find_references(f"RF12 {creditor_reference(5)}")
