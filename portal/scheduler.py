@@ -26,6 +26,7 @@ from portal.escrow.jobs import run_escrow_events, scan_deposits, track_intents
 from portal.job_runs import close_lost_runs, recorded, run_prune
 from portal.markets.jobs import run_market_sync, run_price_sweep, run_quote_prune
 from portal.trades.jobs import run_clearing, run_timers
+from portal.trades.tickets import run_tickets
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ JOBS = (
     Job("markets.sync", run_market_sync, lambda settings: 30.0),
     Job("trades.clearing", run_clearing, _sweep),
     Job("trades.timers", run_timers, _sweep),
+    Job("trades.tickets", run_tickets, _sweep),
     Job("escrow.events", run_escrow_events, _sweep),
     Job("escrow.intents", track_intents, _sweep),
     Job("escrow.deposits", scan_deposits, _sweep),

@@ -10,7 +10,7 @@ from portal.api.failures import PREFIX
 from portal.api.spec import spec
 from portal.core.settings import Settings
 
-_VERBS = ("get", "post", "delete")
+_CSV = f"{PREFIX}/history.csv"
 
 
 def document(app: Flask) -> dict[str, Any]:
@@ -21,6 +21,8 @@ def document(app: Flask) -> dict[str, Any]:
     raw["paths"] = {
         path: item for path, item in sorted(raw["paths"].items()) if path.startswith(PREFIX)
     }
+    table = {"text/csv": {"schema": {"type": "string"}}}
+    raw["paths"][_CSV]["get"]["responses"]["200"]["content"] = table
     schemas = {name: schema for name, schema in raw["components"]["schemas"].items() if schema}
     raw["components"]["schemas"] = dict(sorted(schemas.items()))
     return raw

@@ -54,7 +54,7 @@ def log_in(
     """
     attempt = admit(database, sealer, email)
     with database.transaction() as session:
-        user = session.scalar(
+        user: User | None = session.scalar(
             select(User).where(
                 func.lower(User.email) == email.strip().lower(),
                 User.kind == kind,
@@ -108,7 +108,8 @@ def proves(session: Session, sealer: Sealer, user: User | None, password: str, c
 def _locked_until(failures: int, now: datetime) -> datetime | None:
     if failures < FREE_FAILURES:
         return None
-    return now + min(LONGEST_LOCK, FIRST_LOCK * 2 ** min(failures - FREE_FAILURES, 12))
+    doublings = min(failures - FREE_FAILURES, 12)
+    return now + min(LONGEST_LOCK, FIRST_LOCK * (1 << doublings))
 
 
 def _note_success(session: Session, user: User, password: str) -> None:

@@ -69,7 +69,7 @@ def confirm(database: Database, sealer: Sealer, email: str, password: str, code:
     """Activate the trader who can show password and first code. Raises as a log-in does."""
     attempt = login.admit(database, sealer, email)
     with database.transaction() as session:
-        user = session.scalar(
+        user: User | None = session.scalar(
             select(User).where(func.lower(User.email) == email.strip().lower()).with_for_update()
         )
         pending = user if user is not None and _is_pending(user) else None
