@@ -25,6 +25,7 @@ from portal.engine.client import EngineClient
 from portal.escrow.jobs import run_escrow_events, scan_deposits, track_intents
 from portal.job_runs import close_lost_runs, recorded, run_prune
 from portal.markets.jobs import run_market_sync, run_price_sweep, run_quote_prune
+from portal.payments.verifying import run_verifying
 from portal.trades.jobs import run_clearing, run_timers
 from portal.trades.tickets import run_tickets
 
@@ -58,6 +59,7 @@ JOBS = (
     Job("trades.clearing", run_clearing, _sweep),
     Job("trades.timers", run_timers, _sweep),
     Job("trades.tickets", run_tickets, _sweep),
+    Job("payments.verifying", run_verifying, _sweep),
     Job("escrow.events", run_escrow_events, _sweep),
     Job("escrow.intents", track_intents, _sweep),
     Job("escrow.deposits", scan_deposits, _sweep),

@@ -1,8 +1,8 @@
 """Creditor references (ISO 11649): RF, two check digits, and up to 21 characters.
 
-The body is "TR" and the trade's number in Crockford's base 32 (no I, L, O, U), at least six
-characters: unique per trade, always the same for the same trade, and a typing error shows in
-the check digits.
+The body is "TR" and the trade's number, at least six digits: unique per trade and always the
+same for the same trade. Digits only, because the check digits (ISO 7064, mod 97-10) catch every
+wrong digit and every swap of two neighbours, but not every letter typed for a digit.
 """
 
 import re
@@ -10,8 +10,7 @@ import re
 from stdnum import iso11649
 from stdnum.iso7064 import mod_97_10
 
-_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_OURS = re.compile(rf"RF\d\dTR([{_DIGITS}]{{6,13}})")
+_OURS = re.compile(r"RF[0-9]{2}TR([0-9]{6,19})")
 # As people copy it: blanks anywhere between the characters. Looked at without being consumed, so
 # that a reference right after something that only looks like one is found too.
 _CANDIDATE = re.compile(r"(?<![A-Z0-9])(?=(RF ?\d ?\d(?: ?[A-Z0-9]){1,21}))")
@@ -21,7 +20,7 @@ def creditor_reference(trade_id: int) -> str:
     """The RF reference of a trade, without blanks."""
     if trade_id < 0:
         raise ValueError(f"trade ids are not negative: {trade_id}")
-    body = "TR" + _base32(trade_id).rjust(6, "0")
+    body = f"TR{trade_id:06d}"
     return f"RF{mod_97_10.calc_check_digits(body + 'RF')}{body}"
 
 
@@ -30,9 +29,7 @@ def trade_of(reference: str) -> int | None:
     match = _OURS.fullmatch(reference)
     if match is None:
         return None
-    trade_id = 0
-    for digit in match.group(1):
-        trade_id = trade_id * 32 + _DIGITS.index(digit)
+    trade_id = int(match.group(1))
     return trade_id if creditor_reference(trade_id) == reference else None
 
 
@@ -58,11 +55,3 @@ def _valid_cuts(candidate: str) -> list[str]:
     words = candidate.split(" ")
     cuts = ["".join(words[:count]) for count in range(1, len(words) + 1)]
     return [cut for cut in cuts if iso11649.is_valid(cut)]
-
-
-def _base32(number: int) -> str:
-    digits = ""
-    while number:
-        number, digit = divmod(number, 32)
-        digits = _DIGITS[digit] + digits
-    return digits

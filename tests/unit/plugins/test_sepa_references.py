@@ -1,3 +1,5 @@
+import string
+
 from hypothesis import given
 from hypothesis import strategies as st
 from stdnum import iso11649
@@ -39,11 +41,20 @@ def test_a_reference_is_found_in_text_however_it_is_grouped(trade_id: int, aroun
         assert reference in find_references(around.format(written))
 
 
-@given(TRADES, st.integers(4, 11), st.sampled_from("0123456789"))
-def test_a_typing_error_never_names_another_trade(trade_id: int, at: int, digit: str) -> None:
+@given(TRADES, st.integers(0, 24), st.sampled_from(string.digits + string.ascii_uppercase))
+def test_a_wrong_character_never_names_another_trade(trade_id: int, at: int, typed: str) -> None:
     reference = creditor_reference(trade_id)
-    wrong = reference[:at] + digit + reference[at + 1 :]
-    assert trade_of(wrong) in (None, trade_id if wrong == reference else None)
+    at %= len(reference)
+    wrong = reference[:at] + typed + reference[at + 1 :]
+    assert trade_of(wrong) == (trade_id if wrong == reference else None)
+
+
+@given(TRADES, st.integers(0, 23))
+def test_two_swapped_neighbours_never_name_another_trade(trade_id: int, at: int) -> None:
+    reference = creditor_reference(trade_id)
+    at %= len(reference) - 1
+    wrong = reference[:at] + reference[at + 1] + reference[at] + reference[at + 2 :]
+    assert trade_of(wrong) == (trade_id if wrong == reference else None)
 
 
 def test_two_references_are_both_found() -> None:
