@@ -14,14 +14,19 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException, localcontext
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
-
-import ccxt
 
 from portal.core.clock import Clock, now_ms
 from portal.core.errors import InvalidInput
+from portal.core.lazy import LazyModule
 from portal.markets.quotes import PRECISION, Reading
+
+if TYPE_CHECKING:
+    import ccxt
+else:
+    # It reads in a hundred exchanges: only the process that asks one for a price should wait.
+    ccxt = LazyModule("ccxt")
 
 Operation = Literal["multiply", "divide"]
 TickerKey = tuple[str, str]
