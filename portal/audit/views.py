@@ -54,6 +54,12 @@ def _value(value: Any) -> Shown:
     return cells.text(value, limit=160)
 
 
+def _in_line(data: dict[str, Any]) -> Shown:
+    pairs = [cells.joined(name, ": ", value) for name, value in details(data)[:4]]
+    more = [f"and {len(data) - 4} more"] if len(data) > 4 else []
+    return Markup(", ").join([*pairs, *more])
+
+
 def timeline_of(title: str, about: str) -> Timeline:
     """Everything the audit log knows about one subject, oldest first."""
     events = reader().scalars(
@@ -92,9 +98,9 @@ class AuditEventView(RecordView):
     datamodel = SQLAInterface(AuditEvent)
     route_base = "/audit"
     page_title = "Audit log"
-    intro = (
+    intro = Markup(
         "Each event carries the hash of the one before it: a changed or missing one shows. "
-        "`portal audit verify` also checks ledger and chain."
+        "<code>portal audit verify</code> also checks journal and chain."
     )
     search_hint = "Subject, actor or kind: trade:12, user:3, market.saved"
     search_in = ("subject", "actor", "kind")
@@ -112,7 +118,7 @@ class AuditEventView(RecordView):
         Column("What", lambda event: words(event.kind), sort="kind"),
         Column("About", lambda event: subject(event.subject), sort="subject"),
         Column("By", lambda event: actor(event.actor), sort="actor"),
-        Column("Details", lambda event: _value(event.data) if event.data else "", wide=True),
+        Column("Details", lambda event: _in_line(event.data), wide=True),
     )
     desk_acts = (
         Act(

@@ -59,7 +59,7 @@ class HomeView(DeskPage):
     def index(self) -> Answer:
         """Only what this person may look at is counted."""
         cards = [card for view, make in _CARDS if self._sees(view) for card in make()]
-        return self.render_template(
+        return self.render(
             "backoffice/home.html",
             view=self,
             cards=[card for card in cards if card.count],
@@ -74,6 +74,10 @@ def _count(query: object) -> int:
     return int(reader().scalar(query) or 0)  # type: ignore[call-overload]
 
 
+def _many(count: int, name: str) -> str:
+    return name if count == 1 else f"{name}s"
+
+
 def _disputes() -> Sequence[Card]:
     row = reader().execute(
         select(func.count(), func.min(Dispute.opened_at)).where(Dispute.status == "open")
@@ -81,33 +85,51 @@ def _disputes() -> Sequence[Card]:
     count, oldest = row.one()
     because = cells.joined("the oldest waits since ", cells.when(oldest)) if oldest else ""
     url = url_for("DisputeView.list")
-    return (Card(count, "open disputes", because, url, "harm"),)
+    return (Card(count, _many(count, "open dispute"), because, url, "harm"),)
 
 
 def _held() -> Sequence[Card]:
     count = _count(select(func.count()).where(Trade.state == State.HELD))
     because = "compliance asked for a person's decision"
-    return (Card(count, "held trades", because, url_for("TradeView.list", tab="held"), "wait"),)
+    return (
+        Card(
+            count,
+            _many(count, "held trade"),
+            because,
+            url_for("TradeView.list", tab="held"),
+            "wait",
+        ),
+    )
 
 
 def _statement_lines() -> Sequence[Card]:
     count = _count(select(func.count()).where(StatementLine.state == "manual"))
     because = "no trade could be found for them by itself"
     url = url_for("StatementLineView.list", tab="manual")
-    return (Card(count, "bank statement lines to look at", because, url, "wait"),)
+    return (Card(count, _many(count, "bank statement line"), because, url, "wait"),)
 
 
 def _people() -> Sequence[Card]:
     waiting = (User.kind == "trader", User.kyc_tier == 0, User.totp_confirmed.is_not(None))
     count = _count(select(func.count()).select_from(User).where(*waiting))
     url = url_for("PersonView.list", tab="unchecked")
-    return (Card(count, "people to check", "signed up, identity tier 0", url, "wait"),)
+    return (
+        Card(
+            count,
+            "person to check" if count == 1 else "people to check",
+            "signed up, identity tier 0",
+            url,
+            "wait",
+        ),
+    )
 
 
 def _intents() -> Sequence[Card]:
     count = _count(select(func.count()).where(ChainIntent.status == "failed"))
     url = url_for("ChainIntentView.list", tab="failed")
-    return (Card(count, "failed chain transactions", "coins may be waiting", url, "harm"),)
+    return (
+        Card(count, _many(count, "failed chain transaction"), "coins may be waiting", url, "harm"),
+    )
 
 
 def _jobs() -> Sequence[Card]:
@@ -125,7 +147,7 @@ def _jobs() -> Sequence[Card]:
     )
     names = [name.replace("_", " ") for name in failed]
     url = url_for("JobRunView.list", tab="failed")
-    return (Card(len(names), "jobs failing", ", ".join(names), url, "harm"),)
+    return (Card(len(names), _many(len(names), "failing job"), ", ".join(names), url, "harm"),)
 
 
 def _markets() -> Sequence[Card]:
@@ -142,7 +164,13 @@ def _markets() -> Sequence[Card]:
             Card(1, f"{name} paused", reason or "no price yet", _market_url(name), "wait")
             for name, reason in paused
         ),
-        Card(len(names), "halted markets", ", ".join(names), url_for("MarketView.list"), "wait"),
+        Card(
+            len(names),
+            _many(len(names), "halted market"),
+            ", ".join(names),
+            url_for("MarketView.list"),
+            "wait",
+        ),
     )
 
 

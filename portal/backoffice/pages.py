@@ -6,13 +6,14 @@ routed. What changes something is an `Act`, sent as a form with its CSRF token.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, ClassVar, TypeVar, cast
 
 from flask import abort, flash, redirect, request, url_for
 from flask_appbuilder import BaseView, ModelView
 from flask_appbuilder import expose as fab_expose
-from flask_appbuilder import has_access as fab_has_access
 from flask_appbuilder.models.filters import BaseFilter
+from flask_login import current_user
 from sqlalchemy import ColumnElement, or_
 from werkzeug.wrappers import Response
 
@@ -24,6 +25,7 @@ from portal.backoffice.roles import PAGES
 from portal.core.errors import InvalidInput, PortalError
 
 PAGE_SIZE = 50
+GENERIC_WRITES = frozenset({"add", "edit", "delete", "download", "action", "action_post"})
 Answer = str | Response | tuple[str, int]
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -32,7 +34,13 @@ def route(url: str, *methods: str) -> Callable[[Handler], Handler]:
     """A route that needs the permission named after the method (GET unless told)."""
 
     def wrap(handler: Handler) -> Handler:
-        return cast(Handler, fab_expose(url, methods=methods or ("GET",))(fab_has_access(handler)))
+        @wraps(handler)
+        def guarded(view: "Acting", *values: Any, **named: Any) -> Any:
+            refusal = view.refusal(f"can_{handler.__name__}")
+            return handler(view, *values, **named) if refusal is None else refusal
+
+        guarded._permission_name = handler.__name__  # type: ignore[attr-defined]
+        return cast(Handler, fab_expose(url, methods=methods or ("GET",))(guarded))
 
     return wrap
 
@@ -72,6 +80,18 @@ class Acting(BaseView):  # type: ignore[misc]
     def category_label(self) -> str:
         """The part of the navigation that this page is in."""
         return next((p.category for p in PAGES if p.view == type(self).__name__), "")
+
+    def render(self, template: str, **values: Any) -> str:
+        """A page, with what Flask-AppBuilder's templates need."""
+        return str(self.render_template(template, **values))
+
+    def refusal(self, permission: str) -> Response | None:
+        """None when the person at the desk has this permission; strangers go to the door."""
+        if not current_user.is_authenticated:
+            return redirect(url_for("StaffDoor.login", next=request.full_path.rstrip("?")))
+        if not self.appbuilder.sm.has_access(permission, self.class_permission_name):
+            abort(403)
+        return None
 
     def may(self, act: Act) -> bool:
         """Whether the person at the desk may do this."""
@@ -123,15 +143,8 @@ class RecordView(Acting, ModelView):  # type: ignore[misc]
     `desk_acts` stand above the list (making something new, importing); `acts` on a record.
     """
 
-    list_columns: ClassVar[list[str]] = ["id"]
-    exclude_route_methods: ClassVar[set[str]] = {
-        "add",
-        "edit",
-        "delete",
-        "download",
-        "action",
-        "action_post",
-    }
+    list_columns: list[str]
+    exclude_route_methods: frozenset[str]
     columns: ClassVar[Sequence[Column]] = ()
     tabs: ClassVar[Sequence[Tab]] = ()
     search_in: ClassVar[Sequence[str]] = ()
@@ -140,7 +153,6 @@ class RecordView(Acting, ModelView):  # type: ignore[misc]
     desk_acts: ClassVar[Sequence[Act]] = ()
     empty_title: ClassVar[str] = "Nothing yet"
     empty_text: ClassVar[str] = ""
-    has_page: ClassVar[bool] = True
 
     def __init__(self) -> None:
         model = self.datamodel.obj
@@ -148,12 +160,9 @@ class RecordView(Acting, ModelView):  # type: ignore[misc]
         self.search_columns = list(self.list_columns)
         self.add_columns = self.edit_columns = self.show_columns = self.list_columns
         named = [act.permission for act in (*self.acts, *self.desk_acts)]
-        shows = ["can_show"] if self.has_page else []
-        self.base_permissions = ["can_list", *shows, *named]
-        if not self.has_page:
-            self.exclude_route_methods = {*self.exclude_route_methods, "show", "act"}
-        if not self.desk_acts:
-            self.exclude_route_methods = {*self.exclude_route_methods, "desk_act", "desk_form"}
+        self.base_permissions = ["can_list", "can_show", *named]
+        unused = () if self.desk_acts else ("desk_act",)
+        self.exclude_route_methods = GENERIC_WRITES.union(unused)
         super().__init__()
 
     # What a view says about itself
@@ -212,7 +221,7 @@ class RecordView(Acting, ModelView):  # type: ignore[misc]
         order, direction = self._order()
         count, rows = self.datamodel.query(filters, order, direction, number - 1, PAGE_SIZE)
         self._load_names(rows)
-        page = self.render_template(
+        page = self.render(
             "backoffice/list.html",
             view=self,
             rows=rows,
@@ -256,7 +265,7 @@ class RecordView(Acting, ModelView):  # type: ignore[misc]
         return record
 
     def _show_page(self, record: Any, attempt: Attempt | None = None) -> Answer:
-        page = self.render_template(
+        page = self.render(
             "backoffice/show.html",
             view=self,
             record=record,
@@ -290,7 +299,8 @@ class RecordView(Acting, ModelView):  # type: ignore[misc]
     @open_route("/<pk>/act/<name>", "POST")
     def act(self, pk: str, name: str) -> Answer:
         """Do something to one record."""
-        self._logged_in()
+        if refusal := self.refusal("can_show"):
+            return refusal
         record = self._found(pk)
         attempt = self.perform(name, self.acts, record)
         if attempt is None:
@@ -302,16 +312,13 @@ class RecordView(Acting, ModelView):  # type: ignore[misc]
     @open_route("/act/<name>", "POST")
     def desk_act(self, name: str) -> Answer:
         """Do something that concerns no record yet."""
-        self._logged_in()
+        if refusal := self.refusal("can_list"):
+            return refusal
         attempt = self.perform(name, self.desk_acts, None)
         if attempt is None:
             return redirect(url_for(f"{self.endpoint}.list"))
         self.refused(attempt)
         return self._list_page(attempt, attempt.error.status)
-
-    def _logged_in(self) -> None:
-        if not self.appbuilder.sm.has_access("can_list", self.class_permission_name):
-            abort(403)
 
 
 class DeskPage(Acting):

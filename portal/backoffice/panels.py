@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 Shown = Markup | str
 Cell = Callable[[Any], Shown]
+Tone = Literal["plain", "wait", "harm", "done"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Note:
     title: str
     text: Shown
     by: Shown = ""
-    tone: Literal["plain", "wait", "harm", "done"] = "plain"
+    tone: Tone = "plain"
     kind: Literal["note"] = "note"
 
 

@@ -136,7 +136,7 @@ class ProvidersPage(DeskPage):
         return Editor(provider, scope, version, True, nodes, error)
 
     def _page(self, editor: Editor | None, status: int) -> Answer:
-        page = self.render_template(
+        page = self.render(
             "backoffice/providers.html",
             view=self,
             providers=self.providers(),

@@ -21,7 +21,10 @@ WATCHING = frozenset({ADMIN, OPERATOR, COMPLIANCE, AUDITOR})
 
 @dataclass(frozen=True)
 class Page:
-    """A view: where it stands in the navigation, who sees it, who may do each of its acts."""
+    """A view: where it stands in the navigation, who sees it, who may do each of its acts.
+
+    A page without a label is in no menu.
+    """
 
     view: str
     label: str
@@ -30,18 +33,22 @@ class Page:
     acts: Mapping[str, frozenset[str]] = field(default_factory=dict)
     shows: tuple[str, ...] = ("can_list", "can_show")
 
+    @property
+    def menu(self) -> tuple[str, ...]:
+        """Its entries in the navigation."""
+        return (self.label, self.category) if self.label else ()
+
 
 def _only(*roles: str) -> frozenset[str]:
     return frozenset(roles)
 
 
 _INDEX = ("can_index",)
-_LIST = ("can_list",)
 
 PAGES: tuple[Page, ...] = (
     Page("HomeView", "Home", "Desk", EVERYBODY, shows=_INDEX),
     Page("DisputeView", "Disputes", "Desk", EVERYBODY, {"decide": _only(ARBITER)}),
-    Page("SearchView", "Search", "Desk", EVERYBODY, shows=_INDEX),
+    Page("SearchView", "", "Desk", EVERYBODY, shows=_INDEX),
     Page(
         "MarketView",
         "Markets",
@@ -119,7 +126,7 @@ def grants_of(role: str) -> frozenset[Grant]:
         if role not in page.sees:
             continue
         grants |= {(shown, page.view) for shown in page.shows}
-        grants |= {("menu_access", page.label), ("menu_access", page.category)}
+        grants |= {("menu_access", name) for name in page.menu}
         grants |= {(f"can_{act}", page.view) for act, roles in page.acts.items() if role in roles}
     return frozenset(grants)
 
@@ -130,5 +137,5 @@ def all_grants() -> frozenset[Grant]:
     for page in PAGES:
         grants |= {(shown, page.view) for shown in page.shows}
         grants |= {(f"can_{act}", page.view) for act in page.acts}
-        grants |= {("menu_access", page.label), ("menu_access", page.category)}
+        grants |= {("menu_access", name) for name in page.menu}
     return frozenset(grants)

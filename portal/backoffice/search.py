@@ -43,7 +43,7 @@ class SearchView(DeskPage):
         hits = self._hits(text) if text else []
         if len(hits) == 1:
             return redirect(hits[0].url)
-        return self.render_template("backoffice/search.html", view=self, hits=hits, find=text)
+        return self.render("backoffice/search.html", view=self, hits=hits, find=text)
 
     def _hits(self, text: str) -> list[Hit]:
         sees = self.appbuilder.sm.has_access

@@ -1,9 +1,8 @@
 """Puts the back office on a Flask app."""
 
-from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
-from flask import Blueprint, Flask, Response, abort, request
+from flask import Blueprint, Flask, Response, abort, current_app, request
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.orm import scoped_session, sessionmaker
 
@@ -68,7 +67,7 @@ def register_backoffice(app: Flask, services: Services) -> BackofficeBuilder:
     Roles and grants come from `permissions.sync_permissions`, which `portal db upgrade` runs.
     """
     app.extensions[EXTENSION] = services
-    _configure(app, services)
+    _configure(app)
     _protect_forms(app)
     session = scoped_session(sessionmaker(services.database.engine))
     app.teardown_appcontext(lambda _error: session.remove())
@@ -86,26 +85,10 @@ def register_backoffice(app: Flask, services: Services) -> BackofficeBuilder:
     return builder
 
 
-def _configure(app: Flask, services: Services) -> None:
-    settings = services.settings
-    app.config.update(
-        SECRET_KEY=settings.secret_key.get_secret_value(),
-        APP_NAME=settings.portal_name,
-        FAB_BASE_TEMPLATE="backoffice/base.html",
-        FAB_CREATE_DB=False,
-        FAB_UPDATE_PERMS=False,
-        FAB_ADD_SECURITY_VIEWS=False,
-        FAB_ADD_SECURITY_API=False,
-        SESSION_COOKIE_NAME="otc_staff",
-        SESSION_COOKIE_PATH=PREFIX,
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.base_url.startswith("https://"),
-        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_hours),
-        WTF_CSRF_CHECK_DEFAULT=False,
-        WTF_CSRF_TIME_LIMIT=None,
-    )
-    app.config.setdefault("MAX_CONTENT_LENGTH", 16 * 1024 * 1024)
+def _configure(app: Flask) -> None:
+    app.config["FAB_BASE_TEMPLATE"] = "backoffice/base.html"
+    if app.config["WTF_CSRF_CHECK_DEFAULT"] or app.config["FAB_UPDATE_PERMS"]:
+        raise RuntimeError("Update the app's configuration with config.flask_config first.")
 
 
 def _protect_forms(app: Flask) -> None:
@@ -132,6 +115,8 @@ def _add_pages(builder: BackofficeBuilder) -> None:
     for page in PAGES:
         if page.view == HomeView.__name__:
             builder.add_link(page.label, href="HomeView.index", category=page.category)
+        elif not page.label:
+            builder.add_view_no_menu(views[page.view])
         else:
             builder.add_view(views[page.view], page.label, category=page.category)
 
@@ -148,8 +133,8 @@ def _own_blueprint() -> Blueprint:
     show_errors_as_pages(own)
 
     @own.app_context_processor
-    def _cells() -> dict[str, Any]:
-        return {"cells": cells}
+    def _pieces() -> dict[str, Any]:
+        return {"cells": cells, "navigation": cast(Any, current_app).appbuilder.menu.get_list()}
 
     @own.route("/<path:anything>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     def nowhere(anything: str) -> Response:

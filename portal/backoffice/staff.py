@@ -100,12 +100,14 @@ class StaffView(RecordView):
     datamodel = SQLAInterface(User)
     route_base = "/staff"
     page_title = "Staff"
-    intro = "A new colleague is added on the server with `portal users add-staff`."
+    intro = (
+        "Accounts that come in by the staff door. What each role may do is in docs/backoffice.md."
+    )
     search_in = ("email", "first_name", "last_name")
     search_hint = "Name or e-mail"
     newest_first = "id"
     empty_title = "Nobody"
-    empty_text = "Add the first admin on the server with `portal users add-staff`."
+    empty_text = "No account of this kind."
     tabs = (
         Tab("active", "Active", lambda: _staff() & User.active.is_(True)),
         Tab("all", "All staff", lambda: _staff()),
@@ -151,7 +153,7 @@ class StaffView(RecordView):
 
     def title_of(self, record: Any) -> Shown:
         """The name."""
-        return record.legal_name or record.email
+        return str(record.legal_name or record.email)
 
     def status_of(self, record: Any) -> Shown:
         """Active or switched off."""

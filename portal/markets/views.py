@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, select
 from portal.backoffice import cells
 from portal.backoffice.context import reader
 from portal.backoffice.pages import RecordView, Tab
-from portal.backoffice.panels import Column, Facts, Note, Panel, Shown, Table
+from portal.backoffice.panels import Column, Facts, Note, Panel, Shown, Table, Tone
 from portal.core.clock import utc_now
 from portal.engine.models import MarketState
 from portal.markets.desk import MARKET_ACTS, NEW_MARKET
@@ -219,7 +219,7 @@ class JobRunView(RecordView):
     search_hint = "Job or message"
     newest_first = "id"
     empty_title = "Nothing has run yet"
-    empty_text = "Start the scheduler: `portal scheduler`, or `portal run` for everything."
+    empty_text = "The scheduler is not running: start `portal run` or `portal scheduler`."
     tabs = (
         Tab("all", "All"),
         Tab("failed", "Failed", lambda: _failed()),
@@ -251,7 +251,7 @@ class JobRunView(RecordView):
                 ("Took", _took(record)),
             ),
         )
-        tone = "harm" if record.outcome == "failed" else "plain"
+        tone: Tone = "harm" if record.outcome == "failed" else "plain"
         return (facts, Note("Message", record.message or "None.", tone=tone))
 
 

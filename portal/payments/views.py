@@ -12,7 +12,7 @@ from portal.backoffice import cells
 from portal.backoffice.acts import Act, Field, Values, reason_field
 from portal.backoffice.context import reader, services, staff
 from portal.backoffice.pages import RecordView, Tab, whole_number
-from portal.backoffice.panels import Column, Facts, Note, Panel, Shown
+from portal.backoffice.panels import Column, Facts, Note, Panel, Shown, Tone
 from portal.backoffice.providers import ProvidersPage
 from portal.payments.models import BankStatement, StatementLine
 from portal.payments.service import confirm_line, dismiss_line, import_statement, line_details
@@ -185,7 +185,7 @@ class StatementLineView(RecordView):
 
     def panels(self, record: Any) -> Sequence[Panel]:
         """Why it needs somebody, what the bank told, what was made of it."""
-        tone = "wait" if record.state == "manual" else "plain"
+        tone: Tone = "wait" if record.state == "manual" else "plain"
         why = [Note("Why", record.reason, tone=tone)] if record.reason else []
         return (
             *why,

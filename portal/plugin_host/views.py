@@ -87,7 +87,7 @@ class PluginView(DeskPage):
     @route("/")
     def index(self) -> Answer:
         """All plugins and all providers."""
-        return self.render_template(
+        return self.render(
             "backoffice/plugins.html",
             view=self,
             plugins=services().plugins.plugins,
@@ -97,6 +97,8 @@ class PluginView(DeskPage):
     @open_route("/act/<name>/<slug>", "POST")
     def act(self, name: str, slug: str) -> Answer:
         """Switch a provider on or off."""
+        if refusal := self.refusal("can_index"):
+            return refusal
         attempt = self.perform(name, self.acts, slug)
         if attempt is not None:
             self.refused(attempt)

@@ -19,6 +19,7 @@ from portal.markets.views import quote_sources
 from portal.trades.desk import DISPUTE_ACTS, TRADE_ACTS
 from portal.trades.models import Dispute, DisputeStatement, Trade
 from portal.trades.rules import State, payout
+from portal.trades.service import DISPUTE_REASONS
 
 DONE = (
     State.COMPLETED,
@@ -80,8 +81,8 @@ class TradeView(RecordView):
         return (
             *_attention(record),
             terms(record),
-            parties(record),
             _escrow(record),
+            parties(record),
             _price(record),
             *_quote(record),
             timeline_of("What happened", f"trade:{record.id}"),
@@ -103,10 +104,16 @@ def _attention(trade: Trade) -> list[Note]:
         return [Note("Held for a compliance officer", reason, tone="wait")]
     if trade.state == State.DISPUTED:
         link = cells.link("DisputeView", trade.id, "Open the dispute")
-        return [Note("Disputed", link, by=trade.reason or "", tone="wait")]
+        return [Note("Disputed", link, by=reason_words(trade.reason), tone="wait")]
     if trade.reason:
-        return [Note("Reason", trade.reason)]
+        return [Note("Reason", reason_words(trade.reason))]
     return []
+
+
+def reason_words(reason: str | None) -> str:
+    """A reason as people read it, whether a sentence or a code."""
+    told = DISPUTE_REASONS.get(reason or "", reason or "")
+    return told if " " in told else told.replace("_", " ").capitalize()
 
 
 def terms(trade: Trade) -> Facts:
@@ -143,9 +150,17 @@ def parties(trade: Trade) -> Facts:
             ("Seller", cells.person(trade.seller_id)),
             (f"Maker ({maker})", cells.link("OrderView", trade.maker_order_id)),
             (f"Taker ({taker})", cells.link("OrderView", trade.taker_order_id)),
-            ("Payment proof", cells.code(trade.payment_proof, keep=12)),
+            ("Payment proof", proof(trade)),
         ),
     )
+
+
+def proof(trade: Trade) -> Shown:
+    """What proved the payment, linked to the statement line."""
+    kind, _, number = (trade.payment_proof or "").partition(":")
+    if kind == "statement_line" and number.isdigit():
+        return cells.link("StatementLineView", number, f"statement line #{number}")
+    return cells.text(trade.payment_proof)
 
 
 def _escrow(trade: Trade) -> Facts:
@@ -207,7 +222,7 @@ class DisputeView(RecordView):
     )
     columns = (
         Column("Trade", lambda row: f"#{row.trade_id}", sort="trade_id"),
-        Column("Reason", lambda row: cells.text(row.reason.replace("_", " "))),
+        Column("Reason", lambda row: cells.text(reason_words(row.reason))),
         Column("Opened by", lambda r: opener(r), people=lambda row: (row.opened_by,)),
         Column("Waits since", lambda row: cells.when(row.opened_at), sort="opened_at"),
         Column("Status", lambda row: dispute_status(row), sort="status"),
@@ -233,9 +248,9 @@ class DisputeView(RecordView):
             _opening(record),
             *_statements(record, trade),
             _payment(trade),
+            _amounts(trade),
             terms(trade),
             parties(trade),
-            _amounts(trade),
             timeline_of("What happened", f"trade:{trade.id}"),
         )
 
@@ -254,13 +269,13 @@ def dispute_status(dispute: Dispute) -> Shown:
     if dispute.status == "open":
         return cells.state("open", tone="wait")
     words = {"buyer": "for the buyer", "seller": "for the seller", "split": "split"}
-    return cells.state(words.get(dispute.outcome or "", dispute.status), tone="done")
+    return cells.state(words.get(dispute.outcome or "", "ended"), tone="done")
 
 
 def _opening(dispute: Dispute) -> Note:
     by = cells.joined("Opened by ", opener(dispute), ", ", cells.when(dispute.opened_at))
     text = dispute.statement or "No statement was given."
-    return Note(dispute.reason.replace("_", " ").capitalize(), text, by=by, tone="wait")
+    return Note(reason_words(dispute.reason), text, by=by, tone="wait")
 
 
 def _statements(dispute: Dispute, trade: Trade) -> list[Note]:
@@ -269,7 +284,8 @@ def _statements(dispute: Dispute, trade: Trade) -> list[Note]:
         .where(DisputeStatement.trade_id == dispute.trade_id)
         .order_by(DisputeStatement.id)
     )
-    notes = [_statement(row, trade) for row in rows]
+    opening = (dispute.opened_by, dispute.statement)
+    notes = [_statement(row, trade) for row in rows if (row.user_id, row.text) != opening]
     silent = {"buyer": trade.buyer_id, "seller": trade.seller_id}
     spoke = {note.title for note in notes}
     if dispute.opened_by:
@@ -295,7 +311,7 @@ def _payment(trade: Trade) -> Facts:
             ("Expected", cells.money(trade.fiat_units, trade.quote)),
             ("By", trade.method),
             ("Bank statement", shown if verified else cells.state("no matching credit")),
-            ("Proof", cells.code(trade.payment_proof, keep=12)),
+            ("Proof", proof(trade)),
         ),
     )
 
@@ -307,9 +323,9 @@ def _amounts(trade: Trade) -> Facts:
         "What is at stake",
         (
             ("In escrow", cells.money(trade.escrow_units, trade.base)),
-            ("For the buyer: buyer gets", cells.money(buyer, trade.base)),
-            ("For the buyer: platform gets", cells.money(platform, trade.base)),
-            ("For the seller: seller gets", cells.money(trade.escrow_units, trade.base)),
+            ("Buyer, if for the buyer", cells.money(buyer, trade.base)),
+            ("Platform, if for the buyer", cells.money(platform, trade.base)),
+            ("Seller, if for the seller", cells.money(trade.escrow_units, trade.base)),
         ),
     )
 
@@ -318,7 +334,7 @@ def _decision(dispute: Dispute, trade: Trade) -> list[Panel]:
     if dispute.status == "open":
         return []
     by = cells.joined(cells.person(dispute.decided_by), ", ", cells.when(dispute.decided_at))
-    title = f"Decided: {dispute.outcome}"
+    title = f"Decided: {dispute.outcome}" if dispute.outcome else "Ended without a decision"
     if dispute.to_buyer is None:
         return [Note(title, dispute.decision or "", by=by, tone="done")]
     buyer, platform, seller = payout(

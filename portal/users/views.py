@@ -90,7 +90,7 @@ class PersonView(RecordView):
 
     def title_of(self, record: Any) -> Shown:
         """The nickname."""
-        return record.nickname or record.email
+        return str(record.nickname or record.email)
 
     def status_of(self, record: Any) -> Shown:
         """The tier, or that sign-up is not finished."""

@@ -1,0 +1,303 @@
+"""Rows for the desk to show: two traders, a market, orders, trades in several states."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.audit.service import record
+from portal.core.clock import now_ms, utc_now
+from portal.core.db import Database
+from portal.engine.models import MarketState
+from portal.escrow.models import ChainIntent, EscrowRecord, EscrowSignature
+from portal.ledger.models import Account, Entry, Posting
+from portal.markets.models import AssetRow, JobRun, Market, Quote
+from portal.orders.models import Order
+from portal.payments.matching import new_row
+from portal.payments.models import BankStatement
+from portal.plugin_api import Asset, Money
+from portal.plugin_api import StatementLine as BankLine
+from portal.trades.models import Dispute, DisputeStatement, Trade
+from portal.users.models import User
+from tests.integration.backoffice.desk import DeskServices
+
+USDT = 10**6
+
+
+def market(**changed: Any) -> Market:
+    """USDT-EUR on the ledger."""
+    values: dict[str, Any] = {
+        "id": "USDT-EUR",
+        "base": "USDT",
+        "quote": "EUR",
+        "price_places": 4,
+        "lot": 10_000,
+        "min_trade": 10 * USDT,
+        "max_trade": 50_000 * USDT,
+        "escrow": "ledger",
+        "status": "open",
+        "payment_seconds": 1_800,
+        "release_seconds": 3_600,
+        "fee_model": "maker_taker",
+        "methods": ["sepa"],
+        "sources": [],
+    }
+    return Market(**values | changed)
+
+
+def trader(name: str, **changed: Any) -> User:
+    """A trader who finished signing up."""
+    values: dict[str, Any] = {
+        "username": name,
+        "nickname": name,
+        "email": f"{name}@demo.test",
+        "first_name": name.title(),
+        "last_name": "Example",
+        "country": "DE",
+        "kind": "trader",
+        "active": True,
+        "password": "",
+        "totp_confirmed": utc_now(),
+    }
+    return User(**values | changed)
+
+
+def order(id: int, owner: int, **changed: Any) -> Order:
+    """An open order to sell 500 USDT."""
+    at = now_ms()
+    values: dict[str, Any] = {
+        "id": id,
+        "shard": "main",
+        "owner_id": owner,
+        "market_id": "USDT-EUR",
+        "side": "sell",
+        "order_type": "limit",
+        "price_kind": "fixed",
+        "price_ticks": 9_210,
+        "quantity": 500 * USDT,
+        "remaining": 250 * USDT,
+        "min_trade": 10 * USDT,
+        "max_trade": 500 * USDT,
+        "methods": ["sepa"],
+        "accounts": {"sepa": 1},
+        "tif": "GTC",
+        "max_fee_bps": 100,
+        "held": 252_500_000,
+        "status": "open",
+        "created_ms": at - 900_000,
+        "updated_ms": at - 60_000,
+    }
+    return Order(**values | changed)
+
+
+def trade(id: int, seller: int, buyer: int, state: str, **changed: Any) -> Trade:
+    """250 USDT for 230.25 EUR, the seller's order was there first."""
+    at = now_ms()
+    values: dict[str, Any] = {
+        "id": id,
+        "shard": "main",
+        "market_id": "USDT-EUR",
+        "base": "USDT",
+        "quote": "EUR",
+        "escrow": "ledger",
+        "maker_order_id": 11,
+        "taker_order_id": 12,
+        "maker_side": "sell",
+        "buyer_id": buyer,
+        "seller_id": seller,
+        "method": "sepa",
+        "quantity": 250 * USDT,
+        "price_ticks": 9_210,
+        "fiat_units": 23_025,
+        "index_ticks": 9_197,
+        "reserved": 252_500_000,
+        "max_buyer_fee": 2_500_000,
+        "buyer_fee": 500_000,
+        "seller_fee": 250_000,
+        "fee_note": "Maker 0.10 % of 250.000000 USDT = 0.250000; taker 0.20 % = 0.500000.",
+        "escrow_units": 250_250_000,
+        "state": state,
+        "locked": state not in ("matched", "held", "locking"),
+        "settled": state == "completed",
+        "created_ms": at - 600_000,
+        "updated_ms": at - 120_000,
+    }
+    return Trade(**values | changed)
+
+
+def people_and_market(database: Database) -> tuple[int, int]:
+    """Alice, who sells, Bob, who buys, and their market; returns their ids."""
+    with database.transaction() as session:
+        for code, name, kind, places in (
+            ("USDT", "Tether", "coin", 6),
+            ("BTC", "Bitcoin", "coin", 8),
+            ("EUR", "Euro", "fiat", 2),
+        ):
+            if session.get(AssetRow, code) is None:
+                session.add(AssetRow(code=code, name=name, kind=kind, places=places))
+        session.flush()
+        if session.get(Market, "USDT-EUR") is None:
+            session.add(market())
+        alice, bob = trader("alice", kyc_tier=2), trader("bob")
+        session.add_all([alice, bob])
+        session.flush()
+        return alice.id, bob.id
+
+
+def everything(services: DeskServices) -> dict[str, int]:
+    """Something on every page; returns the ids that the database chose."""
+    database = services.database
+    alice, bob = people_and_market(database)
+    now, at = utc_now(), now_ms()
+    with database.transaction() as session:
+        quote = Quote(
+            market_id="USDT-EUR",
+            at=now - timedelta(seconds=8),
+            observed_at=now - timedelta(seconds=11),
+            price_ticks=9_197,
+            sources=[
+                {"name": "htx", "price": "0.9198", "used": True},
+                {"name": "kraken", "price": "0.9196", "used": True},
+                {"name": "bitstamp", "price": "0.9501", "used": False, "reason": "330 bps off"},
+            ],
+        )
+        session.add_all(
+            [
+                market(
+                    id="BTC-EUR", base="BTC", price_places=2, lot=1_000, status="halted",
+                    min_trade=100_000, max_trade=10**9, sources=[{"name": "htx"}],
+                ),
+                quote,
+                Quote(
+                    market_id="USDT-EUR",
+                    price_ticks=None,
+                    reason="1 fresh source of 3; 2 are needed.",
+                    sources=[],
+                ),
+            ]
+        )  # fmt: skip
+        session.flush()
+        session.add_all(
+            [
+                MarketState(
+                    market_id="USDT-EUR", shard="main", terms={}, index_ticks=9_197,
+                    index_at_ms=at - 8_000, quote_id=quote.id,
+                ),
+                MarketState(
+                    market_id="BTC-EUR", shard="main", terms={}, index_ticks=None,
+                    index_reason="No fresh price: htx answered 0 of 3 times.",
+                ),
+                order(11, alice),
+                order(12, bob, side="buy", status="filled", remaining=0, held=0),
+                order(13, alice, price_kind="floating", price_ticks=None, margin_bps=150),
+                trade(21, alice, bob, "held", reason="Over the limit of tier 1: 230.25 EUR."),
+                trade(
+                    22, alice, bob, "awaiting_payment", timer="payment",
+                    deadline_ms=at + 900_000, payment_deadline_ms=at + 900_000,
+                ),
+                trade(23, alice, bob, "disputed", reason="not_received", quote_id=quote.id),
+                trade(24, alice, bob, "completed", updated_ms=at, to_buyer=250_250_000),
+                Dispute(
+                    trade_id=23,
+                    opened_by=bob,
+                    opened_at=now - timedelta(hours=3),
+                    reason="paid_not_released",
+                    statement="I paid by SEPA this morning and the seller does not answer.",
+                ),
+                DisputeStatement(
+                    trade_id=23,
+                    user_id=alice,
+                    text="No money has arrived on my account so far. I look again tonight.",
+                ),
+                EscrowRecord(trade_id=23, backend="evm", escrow_id="0x" + "ab" * 32,
+                             terms={"seller": "0x" + "11" * 20, "amount": "250250000"},
+                             status="open"),
+                EscrowSignature(trade_id=23, party="seller", kind="order_authority", payload={},
+                                signature="0x" + "cd" * 65),
+                ChainIntent(key="open:23", trade_id=23, kind="open_escrow",
+                            to_address="0x" + "22" * 20, data="0x", status="confirmed",
+                            tx_hash="0x" + "ef" * 32, block_number=118, gas_used=143_020),
+                ChainIntent(key="open:24", trade_id=24, kind="settle_escrow",
+                            to_address="0x" + "22" * 20, data="0x", status="failed",
+                            error="execution reverted: BadSignature()"),
+                JobRun(job="price_sweep", started_at=now - timedelta(seconds=9),
+                       finished_at=now - timedelta(seconds=8), outcome="done",
+                       message="USDT-EUR 0.9197"),
+                JobRun(job="escrow_intents", started_at=now - timedelta(seconds=5),
+                       finished_at=now - timedelta(seconds=5), outcome="failed",
+                       message="ConnectionError: no node at http://127.0.0.1:8084"),
+            ]
+        )  # fmt: skip
+        _ledger(session, alice, at)
+        for kind, who, data in (
+            ("trade.matched", "system", {"quantity": "250.000000"}),
+            ("trade.cleared", "system", {"decision": "allow"}),
+            ("trade.paid", f"user:{bob}", {}),
+            ("trade.disputed", f"user:{bob}", {"reason": "paid_not_released"}),
+        ):
+            record(session, who, kind, "trade:23", data)
+        line = statement_line(session, services)
+        support = session.scalars(select(User.id).where(User.email == "support@demo.test")).first()
+        return {"alice": alice, "bob": bob, "line": line, "support": support or 0}
+
+
+def statement_line(session: Session, services: DeskServices) -> int:
+    """A credit for which no trade was found."""
+    statement = BankStatement(
+        method="sepa",
+        message_id="M-1",
+        account_index="a",
+        sha256="0" * 64,
+        filename="november.xml",
+        size=1,
+        lines=1,
+        new_lines=1,
+        imported_by="system",
+    )
+    session.add(statement)
+    session.flush()
+    told = BankLine(
+        entry_ref="E-1",
+        account="DE89370400440532013000",
+        amount=Money(Asset("EUR", 2), 23_025),
+        direction="credit",
+        booking_date=utc_now().date(),
+        status="booked",
+        reversal=False,
+        payer_name="Bob Example",
+        payer_account="FR1420041010050500013M02606",
+        references=(),
+        text="for the coins",
+        source_line=10,
+    )
+    line = new_row(services.sealer, services.plugins.gateway("sepa"), statement.id, told)
+    line.reason = "No reference of a trade was found."
+    session.add(line)
+    session.flush()
+    return line.id
+
+
+def _ledger(session: Any, alice: int, at: int) -> None:
+    session.add_all(
+        [
+            Account(id=31, shard="main", owner_id=alice, asset="USDT", kind="available",
+                    balance=749_750_000),
+            Account(id=32, shard="main", owner_id=alice, asset="USDT", kind="escrow",
+                    balance=250_250_000),
+            Account(id=33, shard="main", owner_id=0, asset="USDT", kind="outside",
+                    balance=-1_000_000_000),
+            Entry(id=41, shard="main", seq=1, at_ms=at - 990_000, kind="deposit",
+                  reference="0x" + "aa" * 32),
+            Entry(id=42, shard="main", seq=2, at_ms=at - 500_000, kind="escrow_locked",
+                  trade_id=23),
+            Posting(entry_id=41, line=1, account_id=33, amount=-1_000_000_000,
+                    balance_after=-1_000_000_000),
+            Posting(entry_id=41, line=2, account_id=31, amount=1_000_000_000,
+                    balance_after=1_000_000_000),
+            Posting(entry_id=42, line=1, account_id=31, amount=-250_250_000,
+                    balance_after=749_750_000),
+            Posting(entry_id=42, line=2, account_id=32, amount=250_250_000,
+                    balance_after=250_250_000),
+        ]
+    )  # fmt: skip
