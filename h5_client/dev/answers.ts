@@ -56,14 +56,14 @@ const user = () => ({
 })
 const session = () => ({ token: 'x', csrf_token: 'c', expires_at: ago(-9e4), user: user() })
 
-const STEPS = ['matched', 'escrow_locked', 'awaiting_payment', 'paid', 'released', 'completed']
+const STEPS = ['matched', 'escrow_locked', 'awaiting_payment', 'paid', 'verified', 'released', 'completed']
 function trade(id: number, role: 'buyer' | 'seller', state: string, more: Partial<Trade> = {}): Trade {
-  const reached = { verified: 3, paid: 3, disputed: 3, resolved_buyer: 4 }[state] ?? STEPS.indexOf(state)
+  const reached = { disputed: 3, held: 0 }[state] ?? STEPS.indexOf(state)
   return {
     id, market: 'USDT-EUR', role, state, quantity: '100.000000', base: 'USDT', price: '0.9230', fiat_total: '92.30', quote: 'EUR',
     counterparty: { nickname: role === 'buyer' ? 'lena_m' : 'bob', legal_name: role === 'buyer' ? 'Lena Maier' : 'Robert Berg', kyc_tier: 2, completed_trades: 214 },
-    created_at: ago(400), deadline: null, action: 'wait', method: 'sepa', fee: '0.200000', buyer_gets: '99.800000', seller_locks: '100.200000',
-    steps: STEPS.map((name, n) => ({ state: name, at: n <= reached ? ago(400 - n * 60) : null, done: n <= reached && !(n === reached && name === 'awaiting_payment') })),
+    created_at: ago(400), deadline: null, action: 'wait', method: 'sepa', fee: '0.200000', fee_note: 'Taker 0.20 % of the coins traded', buyer_gets: '99.800000', seller_locks: '100.200000',
+    steps: STEPS.map((name, n) => ({ state: name, at: n <= reached ? ago(400 - n * 60) : null, done: n <= reached })),
     history: [
       { state: 'matched', at: ago(400), actor: 'engine', reason: null },
       { state: 'escrow_locked', at: ago(390), actor: 'system', reason: null },
@@ -73,7 +73,7 @@ function trade(id: number, role: 'buyer' | 'seller', state: string, more: Partia
     price_explained: { index: '0.9214', sources: index('0.9214').sources },
     payment: {
       payee: [{ name: 'holder', label: 'Payee', value: 'Lena Maier' }, { name: 'iban', label: 'IBAN', value: 'DE02120300000000202051' }],
-      amount: '92.30', currency: 'EUR', reference: 'OTC-7K2M-9QXD', qr_svg: '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><path d="M1 1h3v3H1zM6 1h3v3H6zM1 6h3v3H1zM6 6h1v1H6z"/></svg>', text: null,
+      amount: '92.30', currency: 'EUR', reference: 'OTC-7K2M-9QXD', qr_svg: '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><path d="M1 1h3v3H1zM6 1h3v3H6zM1 6h3v3H1zM6 6h1v1H6z"/></svg>', text: 'Send it as an instant transfer if your bank offers that.',
     },
     verification: null,
     escrow: { backend: 'evm', status: 'open', escrow_id: ID, transactions: [{ kind: 'open', hash: `0x${'c4'.repeat(32)}`, status: 'mined' }] },
@@ -86,7 +86,7 @@ const trades: Trade[] = [
   trade(103, 'seller', 'paid', { action: 'check_and_release', timer: 'release', deadline: ago(-90), allowed: ['release', 'dispute'] }),
   trade(104, 'buyer', 'disputed', {
     allowed: ['statement', 'cancel'], timer: null,
-    dispute: { reason: 'paid_not_released', opened_by: 'alice', opened_at: ago(3000), status: 'open', outcome: null, decision: null, statements: [{ by: 'alice', at: ago(3000), text: 'Paid at 10:02 from my account ending 3000.' }, { by: 'lena_m', at: ago(1200), text: 'I cannot see it yet.' }] },
+    dispute: { reason: 'paid_not_released', opened_by: 'buyer', opened_at: ago(3000), status: 'open', outcome: null, decision: null, statements: [{ by: 'buyer', at: ago(3000), text: 'Paid at 10:02 from my account ending 3000.' }, { by: 'seller', at: ago(1200), text: 'I cannot see it yet.' }] },
   }),
   trade(105, 'buyer', 'completed', { action: null, escrow: { backend: 'evm', status: 'closed', escrow_id: ID, transactions: [{ kind: 'open', hash: `0x${'c4'.repeat(32)}`, status: 'mined' }, { kind: 'settle', hash: `0x${'d5'.repeat(32)}`, status: 'mined' }] } }),
   trade(106, 'seller', 'held', { payment: null, reason: 'Over the limit of your tier' }),
@@ -117,7 +117,7 @@ const authority = (total: string) =>
   typed(
     'OrderAuthority',
     'address owner,address token,uint128 maxTotal,uint128 maxPerTrade,address arbiter,address feeTo,uint16 maxFeeBps,address opener,uint32 payWindow,uint40 deadline,uint256 nonce',
-    { owner: wallets.alice, token: TOKEN, maxTotal: total, maxPerTrade: total, arbiter: ARBITER, feeTo: ARBITER, maxFeeBps: 100, opener: ARBITER, payWindow: 5400, deadline: 4102444800, nonce: '77' },
+    { owner: wallets.alice, token: TOKEN, maxTotal: total, maxPerTrade: total, arbiter: ARBITER, feeTo: ARBITER, maxFeeBps: '201', opener: ARBITER, payWindow: 5400, deadline: 4102444800, nonce: '77' },
   )
 
 function quote(body: Record<string, unknown>) {
@@ -165,6 +165,9 @@ export function answers(call: string, query: URLSearchParams, body: Record<strin
     case 'GET /auth/session':
       return guest ? refuse(401, 'unauthorized', 'Not signed in') : ok(session())
     case 'POST /auth/logout':
+      return ok(undefined, 204)
+    case 'POST /dev/reset':
+      wallets.alice = null
       return ok(undefined, 204)
     case 'GET /me':
       return ok(user())

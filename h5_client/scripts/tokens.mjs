@@ -48,5 +48,9 @@ function write(path, text) {
   console.log(`wrote ${path}`)
 }
 
-write(resolve(home, 'src/styles/tokens.css'), productCss() + vantCss())
-write(resolve(home, '../portal/backoffice/static/tokens.css'), productCss())
+const written = [
+  ['src/styles/tokens.css', productCss() + vantCss()],
+  ['../portal/backoffice/static/tokens.css', productCss()],
+]
+if (process.argv.includes('--print')) process.stdout.write(written.map(([, text]) => text).join('\n'))
+else for (const [path, text] of written) write(resolve(home, path), text)

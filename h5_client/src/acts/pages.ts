@@ -1,11 +1,9 @@
 import { ref, shallowRef, type Ref } from 'vue'
 import { problemOf, type Problem } from './problem'
 
-type Cursor = string | number | null
-
 /** A list read page by page; refreshing re-reads the first page and keeps the ones after it. */
 export function usePages<Row extends { id: number }>(
-  load: (before: Exclude<Cursor, null> | undefined) => Promise<{ rows: Row[]; next: Cursor }>,
+  load: (before: number | undefined) => Promise<{ rows: Row[]; next: number | null }>,
 ): {
   rows: Ref<Row[] | null>
   problem: Ref<Problem | null>
@@ -19,7 +17,7 @@ export function usePages<Row extends { id: number }>(
   const problem = ref<Problem | null>(null)
   const more = ref(false)
   const loadingMore = ref(false)
-  let next: Cursor = null
+  let next: number | null = null
   let round = 0
 
   async function refresh(): Promise<void> {

@@ -59,7 +59,7 @@ export function useFreshness(refresh: () => unknown, changed?: (change: Changed)
   const visible = () => document.visibilityState === 'visible' && void again()
   const listen = () => {
     stop?.()
-    stop = changed && live.live?.mine((change) => changed(change) && void again())
+    stop = changed && live.live?.mine((change) => (change.what === 'all' || changed(change)) && void again())
   }
 
   watch(() => live.live, listen, { immediate: true })

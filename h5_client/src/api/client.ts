@@ -26,26 +26,24 @@ export const api = {
     post<T.Me>('/me/wallet', { address, issued_at, signature }),
   me: () => get<T.Me>('/me'),
   accounts: () => get<{ accounts: T.PaymentAccount[] }>('/me/payment-accounts'),
-  addAccount: (body: { method: string; label?: string; fields: Record<string, string> }) =>
+  addAccount: (body: T.NewPaymentAccount) =>
     post<T.PaymentAccount>('/me/payment-accounts', body),
   removeAccount: (id: number) => request<undefined>('DELETE', `/me/payment-accounts/${id}`),
   balances: () => get<T.Balances>('/me/balances'),
-  ledger: (asset?: string, before?: string | number) =>
-    get<{ entries: T.LedgerEntry[]; next: string | number | null }>(withQuery('/me/ledger', { asset, before })),
+  ledger: (asset?: string, before?: number) =>
+    get<T.LedgerPage>(withQuery('/me/ledger', { asset, before })),
   faucet: (asset: string) => post<T.FaucetAnswer>('/demo/faucet', { asset }),
 
   quote: (body: T.OrderRequest) => post<T.Quote>('/orders/quote', body),
   placeOrder: (body: T.PlaceOrder, key: string) =>
-    post<{ order: T.Order; trades: number[] }>('/orders', body, key),
-  orders: (status: 'open' | 'all', before?: string | number) =>
-    get<{ orders: T.Order[]; next: string | number | null }>(withQuery('/orders', { status, before })),
+    post<T.Placed>('/orders', body, key),
+  orders: (status: 'open' | 'all', before?: number) =>
+    get<T.OrderPage>(withQuery('/orders', { status, before })),
   order: (id: number) => get<T.Order>(`/orders/${id}`),
   cancelOrder: (id: number, key: string) => post<T.Order>(`/orders/${id}/cancel`, {}, key),
 
-  trades: (open: boolean, before?: string | number) =>
-    get<{ trades: T.TradeSummary[]; next: string | number | null }>(
-      withQuery('/trades', { open: String(open), before }),
-    ),
+  trades: (open: boolean, before?: number) =>
+    get<T.TradePage>(withQuery('/trades', { open: String(open), before })),
   trade: (id: number) => get<T.Trade>(`/trades/${id}`),
   signing: (id: number, act: 'paid' | 'release' | 'cancel' | 'claim') =>
     get<{ typed_data: T.SigningRequest[] }>(withQuery(`/trades/${id}/signing`, { act })),

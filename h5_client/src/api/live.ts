@@ -5,7 +5,8 @@ import type { Book } from './types'
 export type Connection = 'connecting' | 'live' | 'polling' | 'offline'
 
 export interface Changed {
-  what: 'trade' | 'order' | 'balance'
+  /** `all` after a reconnect of the server itself: anything may have changed */
+  what: 'trade' | 'order' | 'balance' | 'all'
   id: number | null
 }
 
@@ -17,7 +18,8 @@ interface Message {
   id?: number | null
 }
 
-const SILENCE_MS = 45_000
+const SILENCE_MS = 30_000
+const ANSWER_MS = 10_000
 const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 15_000
 
@@ -101,7 +103,13 @@ export class Live {
 
   private listen(): void {
     clearTimeout(this.watchdog)
-    this.watchdog = setTimeout(() => this.connect(), SILENCE_MS)
+    this.watchdog = setTimeout(() => this.probe(), SILENCE_MS)
+  }
+
+  /** A quiet line may be a dead one. Any answer, a refusal too, shows that it lives. */
+  private probe(): void {
+    this.say({ op: 'ping' })
+    this.watchdog = setTimeout(() => this.connect(), ANSWER_MS)
   }
 
   private lost(): void {

@@ -46,8 +46,7 @@ export const useWallet = defineStore('wallet', () => {
     const address = local.value ?? (await signer.createKey(user.id))
     local.value = address
     const { typed_data } = await api.walletDraft(address)
-    const chainId = config.config?.chain?.chain_id ?? null
-    const binding = checkWalletBinding(typed_data, { userId: user.id, address, chainId })
+    const binding = checkWalletBinding(typed_data, { userId: user.id, address, site: config.site })
     const signature = await signer.sign(user.id, address, binding)
     session.user = await api.bindWallet(address, issuedAt(typed_data), signature)
   }

@@ -124,7 +124,7 @@ export function checkCancel(request: TypedData, site: EscrowSite, tradeId: strin
 
 export function checkWalletBinding(
   request: TypedData,
-  deal: { userId: number; address: string; chainId: number | null },
+  deal: { userId: number; address: string; site: EscrowSite | null },
 ): Checked {
   const types = request.types.WalletBinding ?? []
   const names = types.map(({ name }) => name).join()
@@ -133,7 +133,10 @@ export function checkWalletBinding(
   same('userId', String(deal.userId), String(request.message.userId))
   sameAddress('address', deal.address, request.message)
   const { chainId, verifyingContract } = request.domain
-  if (chainId !== undefined && deal.chainId !== null) same('chainId', String(deal.chainId), String(chainId))
+  if (deal.site) {
+    same('chainId', String(deal.site.chainId), String(chainId))
+    sameAddress('verifyingContract', deal.site.escrow, request.domain)
+  }
   const typedData = {
     domain: request.domain,
     types: { EIP712Domain: domainTypes(request.domain), WalletBinding: types },

@@ -44,6 +44,7 @@ export function toRequest(form: OrderForm, market: Market, intent: Intent): Orde
   const base = { market: market.id, side: form.side, quantity, methods: [form.method] }
   if (intent.kind === 'take') {
     const { order_id, price } = intent.offer
+    if (!price) return null
     return { ...base, order_type: 'limit', price_kind: 'fixed', price, take_order: order_id }
   }
   if (form.orderType === 'market') return { ...base, order_type: 'market', price_kind: 'fixed' }

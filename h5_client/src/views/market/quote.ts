@@ -57,11 +57,19 @@ export function checkedAuthority(quote: Quote, market: Market, quantity: string)
     owner,
     token,
     mostTotal: mostEscrowed(toUnits(quantity, market.base_places), market.max_fee_bps),
-    maxFeeBps: market.max_fee_bps,
+    maxFeeBps: bothFeesBps(market.max_fee_bps),
     now: serverNow(),
     asset: market.base,
     places: market.base_places,
   })
+}
+
+/** The escrow contract refuses more, whatever was signed. */
+const HARD_FEE_CAP_BPS = 500
+
+/** Both sides' highest fee rates and a basis point for rounding: what the contract compares with. */
+export function bothFeesBps(marketMaxBps: number): number {
+  return Math.min(2 * marketMaxBps + 1, HARD_FEE_CAP_BPS)
 }
 
 /** Quantity and the highest fee of the market on it, rounded up: no order may lock more. */
