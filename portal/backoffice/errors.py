@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 from portal.core.errors import PortalError
 
 _WORDS = {
+    400: ("This can't be read", "Something in it is no text. Open the page again and retype it."),
     403: ("Your role does not allow this", "Ask an admin if you need it for your work."),
     404: ("There is nothing here", "Go back, or search for what you need with the / key."),
     405: ("This address only takes forms", "Open the page it belongs to and use the button."),

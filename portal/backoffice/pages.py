@@ -14,7 +14,7 @@ from flask_appbuilder import BaseView, ModelView
 from flask_appbuilder import expose as fab_expose
 from flask_appbuilder.models.filters import BaseFilter
 from flask_login import current_user
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import BigInteger, ColumnElement, Integer, or_
 from werkzeug.wrappers import Response
 
 from portal.backoffice import lookups
@@ -173,8 +173,9 @@ class RecordView(Acting, ModelView):  # type: ignore[misc]
         columns = [getattr(model, name) for name in self.search_in]
         tests = [column.ilike(f"%{_literal(text)}%", escape="\\") for column in columns]
         pk = model.__mapper__.primary_key[0]
-        if text.lstrip("#").isdigit() and len(text) < 19 and pk.type.python_type is int:
-            tests.append(pk == int(text.lstrip("#")))
+        number = whole_key(pk, text.lstrip("#"))
+        if number is not None:
+            tests.append(pk == number)
         return or_(False, *tests)
 
     def key(self, record: Any) -> str:
@@ -184,11 +185,8 @@ class RecordView(Acting, ModelView):  # type: ignore[misc]
     def find(self, pk: str) -> Any:
         """The record of this key, or None."""
         column = self.datamodel.obj.__mapper__.primary_key[0]
-        if column.type.python_type is int:
-            if not pk.isdigit() or len(pk) > 18:
-                return None
-            return reader().get(self.datamodel.obj, int(pk))
-        return reader().get(self.datamodel.obj, pk)
+        key = whole_key(column, pk) if isinstance(column.type, Integer) else pk
+        return None if key is None else reader().get(self.datamodel.obj, key)
 
     def title_of(self, record: Any) -> Shown:
         """The heading of a record's page."""
@@ -333,6 +331,14 @@ class DeskPage(Acting):
     def panels(self, record: Any) -> Sequence[Panel]:
         """What the page shows."""
         return ()
+
+
+def whole_key(column: Any, text: str) -> int | None:
+    """The number in a text, if it is one and fits this column of numbers."""
+    if not isinstance(column.type, Integer) or not text.isascii() or not text.isdigit():
+        return None
+    bits = 63 if isinstance(column.type, BigInteger) else 31
+    return int(text) if len(text) < 20 and int(text) < 2**bits else None
 
 
 def _literal(text: str) -> str:

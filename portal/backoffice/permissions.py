@@ -1,4 +1,4 @@
-"""Writes the table of `roles` into Flask-AppBuilder's tables. `portal db upgrade` calls it."""
+"""Writes the table of `roles` into Flask-AppBuilder's tables. `portal db upgrade` runs it."""
 
 from typing import TypeVar
 
@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from portal.backoffice.roles import ROLES, Grant, all_grants, grants_of
 from portal.core.db import Database
+from portal.core.settings import Settings
 
 
 def sync_permissions(database: Database) -> None:
@@ -22,6 +23,15 @@ def sync_permissions(database: Database) -> None:
         for name in ROLES:
             role = roles.get(name) or _added(session, Role(name=name))
             role.permissions = [pairs[grant] for grant in sorted(grants_of(name))]
+
+
+def sync(settings: Settings) -> None:
+    """The same for the database of these settings: what the command line calls."""
+    database = Database(settings.required_database_url)
+    try:
+        sync_permissions(database)
+    finally:
+        database.dispose()
 
 
 def _pairs(session: Session) -> dict[Grant, PermissionView]:

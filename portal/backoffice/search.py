@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 
 from portal.backoffice import cells
 from portal.backoffice.context import reader
-from portal.backoffice.pages import Answer, DeskPage, route
+from portal.backoffice.pages import Answer, DeskPage, route, whole_key
 from portal.backoffice.panels import Shown
 from portal.escrow.models import ChainIntent, EscrowRecord
 from portal.markets.models import Market
@@ -51,8 +51,8 @@ class SearchView(DeskPage):
 
 
 def _number(text: str) -> int:
-    digits = text.lstrip("#")
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else -1
+    number = whole_key(Trade.__table__.c.id, text.lstrip("#"))
+    return -1 if number is None else number
 
 
 def _rows(model: Any, where: ColumnElement[bool]) -> Sequence[Any]:

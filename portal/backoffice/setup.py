@@ -1,5 +1,6 @@
 """Puts the back office on a Flask app."""
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, abort, current_app, request
@@ -99,6 +100,9 @@ def _protect_forms(app: Flask) -> None:
     def _check() -> None:
         if request.path == PREFIX or request.path.startswith(PREFIX + "/"):
             csrf.protect()
+            # PostgreSQL can't hold this character: nothing that carries it can be right.
+            if "\x00" in request.path or any("\x00" in one for one in _texts()):
+                abort(400)
 
     @app.after_request
     def _harden(response: Response) -> Response:
@@ -108,6 +112,12 @@ def _protect_forms(app: Flask) -> None:
             if "/assets/" not in request.path and "/static/" not in request.path:
                 response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+def _texts() -> Iterator[str]:
+    for name, value in request.values.items(multi=True):
+        yield name
+        yield value
 
 
 def _add_pages(builder: BackofficeBuilder) -> None:

@@ -11,7 +11,7 @@ from portal.audit.views import timeline_of
 from portal.backoffice import cells
 from portal.backoffice.acts import Act, Field, Values, reason_field
 from portal.backoffice.context import reader, services, staff
-from portal.backoffice.pages import RecordView, Tab, whole_number
+from portal.backoffice.pages import RecordView, Tab, whole_key, whole_number
 from portal.backoffice.panels import Column, Facts, Note, Panel, Shown, Tone
 from portal.backoffice.providers import ProvidersPage
 from portal.payments.models import BankStatement, StatementLine
@@ -170,10 +170,10 @@ class StatementLineView(RecordView):
 
     def search(self, text: str) -> ColumnElement[bool]:
         """By line and by trade."""
-        digits = text.lstrip("#")
-        if digits.isascii() and digits.isdigit() and len(digits) < 19:
-            return or_(super().search(text), StatementLine.trade_id == int(digits))
-        return super().search(text)
+        number = whole_key(StatementLine.__table__.c.trade_id, text.lstrip("#"))
+        if number is None:
+            return super().search(text)
+        return or_(super().search(text), StatementLine.trade_id == number)
 
     def title_of(self, record: Any) -> Shown:
         """Number."""

@@ -80,7 +80,7 @@ def _decision_fields(dispute: Dispute) -> list[Field]:
             kind="number",
             required=False,
             unit=coin,
-            help=f"Only for a split: from 0 to {whole}, before the fee.",
+            help=f"Only for a split: more than 0, less than {whole}, before the fee.",
         ),
         Field(
             "decision",
