@@ -59,9 +59,7 @@ class Settings(BaseSettings):
     database_url: str | None = Field(None, description="PostgreSQL; empty = embedded one")
     bind_host: str = Field("127.0.0.1", description="Address the web and stream roles listen on")
     public_url: str | None = Field(None, description="Address people type; https in production")
-    web_port: PortNumber = Field(
-        8080, description="Port of back office, H5 client and API"
-    )
+    web_port: PortNumber = Field(8080, description="Port of back office, H5 client and API")
     stream_port: PortNumber = Field(8081, description="Port of the live updates")
     stream_url: str | None = Field(None, description="Public ws(s):// address of live updates")
     engine_host: str = Field("127.0.0.1", description="Where the engine listens")
