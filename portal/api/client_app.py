@@ -2,7 +2,8 @@
 
 from pathlib import PurePosixPath
 
-from flask import Blueprint, Response, abort, request, send_from_directory
+from flask import Blueprint, Flask, Response, abort, send_from_directory
+from werkzeug.routing import PathConverter
 
 from portal.api.headers import client_policy
 from portal.core.settings import Settings
@@ -13,23 +14,31 @@ _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8">
 <p>Run <code>make setup</code> in the repository, or set <code>H5_DIST</code> to a built client.</p>
 <p>The back office is at <a href="/backoffice/">/backoffice/</a>.</p></html>
 """
-_RESERVED = ("api/", "backoffice", "static/")
 
 
-def client_blueprint(settings: Settings) -> Blueprint:
-    """The routes of the H5 client in `settings.h5_dist`; built or not is looked up each time."""
+class ClientPath(PathConverter):
+    """Every address that is not the API's or the back office's: those answer for themselves."""
+
+    regex = r"(?!api(?:/|$)|backoffice(?:/|$)|static/)[^/].*?"
+
+
+def serve_client(app: Flask, settings: Settings) -> None:
+    """Serve the H5 client in `settings.h5_dist`; built or not is looked up each time."""
+    app.url_map.converters["client_path"] = ClientPath
+    app.register_blueprint(_blueprint(settings))
+
+
+def _blueprint(settings: Settings) -> Blueprint:
     blueprint = Blueprint("h5_client", __name__)
     folder, policy = settings.h5_dist.resolve(), client_policy(settings)
 
     @blueprint.get("/", defaults={"path": ""})
-    @blueprint.get("/<path:path>")
+    @blueprint.get("/<client_path:path>")
     def client(path: str) -> Response:
-        if path.startswith(_RESERVED):
-            abort(404)
         if path and (folder / path).is_file():
             response = send_from_directory(folder, path)
             response.headers["Cache-Control"] = _caching(path)
-        elif PurePosixPath(path).suffix or request.method not in ("GET", "HEAD"):
+        elif PurePosixPath(path).suffix:
             abort(404)
         elif (folder / "index.html").is_file():
             response = send_from_directory(folder, "index.html")

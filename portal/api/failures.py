@@ -51,7 +51,7 @@ class _Refused(PortalError):
 def _wrong_address() -> Response | None:
     # Routing fails before any blueprint is known, so the blueprint's handlers never see it.
     problem = request.routing_exception
-    if problem is None or not request.path.startswith(PREFIX + "/"):
+    if problem is None or not request.path.startswith("/api/"):
         return None
     if problem.code == 404:
         hint = f"See {PREFIX}/openapi.json."

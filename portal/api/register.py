@@ -10,7 +10,7 @@ import portal.orders.api
 import portal.trades.api
 import portal.users.api
 from portal.api import meta
-from portal.api.client_app import client_blueprint
+from portal.api.client_app import serve_client
 from portal.api.context import EXTENSION, Services
 from portal.api.failures import PREFIX, show_errors_as_json
 from portal.api.headers import install_headers
@@ -39,7 +39,7 @@ def register(app: Flask, services: Services) -> None:
     install_limits(app, services.settings)
     api = _endpoints(app)
     _leave_form_csrf(app, api)
-    app.register_blueprint(client_blueprint(services.settings))
+    serve_client(app, services.settings)
 
 
 def bare_app(settings: Settings) -> Flask:

@@ -8,7 +8,7 @@ from flask import Blueprint
 from portal.api.context import Services, caller, services
 from portal.api.operation import operation
 from portal.api.shapes import Answer, Body
-from portal.core.errors import Conflict, NotFound
+from portal.core.errors import Conflict, NotFound, Unavailable
 from portal.core.money import Money
 from portal.escrow.demo import mint_demo_coins
 from portal.escrow.deployment import load_deployment
@@ -59,7 +59,10 @@ def _mint(home: Services, gift: Money) -> str | None:
     vault = wallet_of(caller().user, deployment).vault
     if vault is None:
         raise Conflict("You have no wallet yet.", field="asset", hint="Set up your wallet first.")
-    return mint_demo_coins(home.settings, home.database, deployment, vault, gift.units)
+    try:
+        return mint_demo_coins(home.settings, home.database, deployment, vault, gift.units)
+    except Unavailable as error:
+        raise Unavailable("The chain does not answer.", hint="Try again in a moment.") from error
 
 
 def _book(home: Services, gift: Money) -> str | None:

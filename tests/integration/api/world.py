@@ -49,7 +49,9 @@ class Trader:
 
     def get(self, path: str, **query: Any) -> TestResponse:
         """GET as this person."""
-        return self.client.get("/api/v1" + path, headers=self._headers(), query_string=query or None)
+        return self.client.get(
+            "/api/v1" + path, headers=self._headers(), query_string=query or None
+        )
 
     def post(self, path: str, body: Any = None, *, key: str | None = None) -> TestResponse:
         """POST as this person, with a fresh idempotency key unless one is given."""
