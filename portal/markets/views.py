@@ -7,6 +7,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from markupsafe import Markup
 from sqlalchemy import ColumnElement, select
 
+from portal.audit.views import timeline_of
 from portal.backoffice import cells
 from portal.backoffice.context import reader
 from portal.backoffice.pages import RecordView, Tab
@@ -59,7 +60,7 @@ class MarketView(RecordView):
         return market_status(record)
 
     def panels(self, record: Any) -> Sequence[Panel]:
-        """Price, terms, sources, last quotes."""
+        """Price, terms, sources, last quotes, changes."""
         state = reader().get(MarketState, record.id)
         paused = state is not None and state.index_ticks is None
         why = (
@@ -67,7 +68,8 @@ class MarketView(RecordView):
             if paused and state is not None
             else []
         )
-        return (*why, _terms(record), _money(record, state), _quotes(record))
+        story = timeline_of("What staff changed", f"market:{record.id}")
+        return (*why, _terms(record), _money(record, state), _quotes(record), story)
 
 
 def market_status(market: Market) -> Shown:

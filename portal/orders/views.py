@@ -7,6 +7,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from markupsafe import Markup
 from sqlalchemy import or_, select
 
+from portal.audit.views import timeline_of
 from portal.backoffice import cells, decisions
 from portal.backoffice.acts import Act, Values, reason_field
 from portal.backoffice.context import reader, services, staff
@@ -82,8 +83,9 @@ class OrderView(RecordView):
         return cells.state(record.status)
 
     def panels(self, record: Any) -> Sequence[Panel]:
-        """Terms, progress, trades."""
-        return (_terms(record), _progress(record), _trades(record))
+        """Terms, progress, trades, history."""
+        story = timeline_of("What happened", f"order:{record.id}")
+        return (_terms(record), _progress(record), _trades(record), story)
 
 
 def _terms(order: Order) -> Facts:

@@ -6,6 +6,7 @@ from typing import Any
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
+from portal.audit.views import timeline_of
 from portal.backoffice import cells, lookups
 from portal.backoffice.acts import Act, Field, Values, reason_field
 from portal.backoffice.context import reader, services, staff
@@ -107,6 +108,7 @@ class PersonView(RecordView):
             _trades(record),
             _orders(record),
             _decisions(record),
+            timeline_of("What happened", f"user:{record.id}"),
         )
 
 

@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from config import flask_config
 from portal.backoffice.permissions import sync_permissions
@@ -46,7 +47,7 @@ class DeskServices:
 
     settings: Settings
     database: Database
-    engine: RecordingEngine
+    engine: Any
     plugins: PluginHost
     sealer: Sealer
 
@@ -88,6 +89,11 @@ def add_staff(services: DeskServices) -> None:
             session.add(user)
             session.flush()
             user.totp_sealed = seal_secret(services.sealer, user.id, SECRET)
+
+
+def user(session: Session, email: str) -> User:
+    """A colleague's row."""
+    return session.scalars(select(User).where(User.email == email)).one()
 
 
 def csrf(client: FlaskClient, url: str) -> str:
