@@ -26,6 +26,7 @@ from portal.escrow.jobs import run_escrow_events, scan_deposits, track_intents
 from portal.job_runs import close_lost_runs, recorded, run_prune
 from portal.markets.jobs import run_market_sync, run_price_sweep, run_quote_prune
 from portal.payments.verifying import run_verifying
+from portal.plugin_host.host import PluginHost
 from portal.trades.jobs import run_clearing, run_timers
 from portal.trades.tickets import run_tickets
 
@@ -173,7 +174,9 @@ def main(settings: Settings, jobs: tuple[Job, ...] = JOBS) -> None:
     # APScheduler reports every run it skips because the last one still goes on.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     database = Database(settings.required_database_url, pool_size=len(jobs))
-    scheduler = Scheduler(JobContext(settings, database, EngineClient(settings)), jobs)
+    plugins = PluginHost(settings, database)
+    context = JobContext(settings, database, EngineClient(settings), plugins)
+    scheduler = Scheduler(context, jobs)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: scheduler.stop())
     scheduler.run()

@@ -14,6 +14,7 @@ from portal.core.errors import PortalError, Unavailable, from_dict
 from portal.demo.people import Person
 
 _STEP = 30
+_DESK = "/backoffice"
 _CSRF = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
 
@@ -100,33 +101,32 @@ class Operator:
     """A staff member at the back office's forms."""
 
     def __init__(self, base_url: str, person: Person) -> None:
-        self._http = httpx.Client(
-            base_url=f"{base_url}/backoffice", timeout=30, follow_redirects=True
-        )
+        self._http = httpx.Client(base_url=base_url, timeout=30, follow_redirects=True)
         codes = Codes(person.totp_secret)
         for _ in range(3):
-            page = self._submit(
-                "/login/",
-                {"username": person.email, "password": person.password, "code": codes.next()},
-            )
-            if "/login" not in str(page.url):
+            fields = {"email": person.email, "password": person.password, "code": codes.next()}
+            page = self._submit(f"{_DESK}/login", f"{_DESK}/login", fields)
+            if not str(page.url).endswith("/login"):
                 return
         raise Unavailable(f"The back office does not let {person.email} in.")
 
     def import_statement(self, content: bytes) -> None:
-        """Upload a bank statement."""
-        files = {"file": ("statement.xml", content, "application/xml")}
-        page = self._submit("/statements/import", {}, files=files)
-        if page.status_code >= 400:
+        """Upload a bank statement. Raises Unavailable when the form is refused."""
+        address = f"{_DESK}/bank-statements/"
+        files = {"statement": ("statement.xml", content, "application/xml")}
+        page = self._submit(
+            address, f"{address}act/import_statement", {"method": "sepa"}, files=files
+        )
+        if page.status_code >= httpx.codes.BAD_REQUEST:
             raise Unavailable(f"The statement was not imported: {page.status_code}.")
 
     def _submit(
-        self, path: str, fields: dict[str, str], files: dict[str, Any] | None = None
+        self, page: str, action: str, fields: dict[str, str], files: dict[str, Any] | None = None
     ) -> httpx.Response:
-        found = _CSRF.search(self._http.get(path).text)
+        found = _CSRF.search(self._http.get(page).text)
         if found is None:
-            raise Unavailable(f"The page {path} of the back office has no form.")
-        return self._http.post(path, data={**fields, "csrf_token": found[1]}, files=files)
+            raise Unavailable(f"The page {page} has no form.")
+        return self._http.post(action, data={**fields, "csrf_token": found[1]}, files=files)
 
 
 def _answer(response: httpx.Response) -> Any:

@@ -126,7 +126,7 @@ def _seed_people(settings: Settings, database: Database) -> None:
 
 
 def _add_person(session: Session, sealer: Sealer, person: Person) -> User:
-    role = session.scalar(select(Role).where(Role.name == person.role))
+    role = session.scalars(select(Role).where(Role.name == person.role)).one()
     user = User(
         username=person.nickname,
         email=person.email,
@@ -138,7 +138,7 @@ def _add_person(session: Session, sealer: Sealer, person: Person) -> User:
         kyc_tier=2 if person.is_trader else 0,
         password=hash_password(person.password),
         active=True,
-        roles=[role or Role(name=person.role)],
+        roles=[role],
         totp_confirmed=utc_now(),
     )
     session.add(user)
