@@ -172,7 +172,7 @@ export function answers(call: string, query: URLSearchParams, body: Record<strin
     case 'GET /me':
       return ok(user())
     case 'POST /me/wallet/draft':
-      return ok({ typed_data: { domain: { name: 'OTC Portal', version: '1', chainId: 31337 }, types: { WalletBinding: [{ name: 'userId', type: 'uint256' }, { name: 'address', type: 'address' }, { name: 'issuedAt', type: 'uint256' }] }, primaryType: 'WalletBinding', message: { userId: 7, address: body.address, issuedAt: Math.floor(Date.now() / 1000) } } })
+      return ok({ typed_data: { domain, types: { WalletBinding: [{ name: 'userId', type: 'uint256' }, { name: 'address', type: 'address' }, { name: 'issuedAt', type: 'uint256' }] }, primaryType: 'WalletBinding', message: { userId: 7, address: body.address, issuedAt: String(Math.floor(Date.now() / 1000)) } } })
     case 'POST /me/wallet':
       wallets.alice = String(body.address)
       return ok(user())

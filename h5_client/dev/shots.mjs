@@ -28,7 +28,7 @@ const SCREENS = {
   },
   sources: async (page) => {
     await page.goto(`${base}/market`)
-    await page.click(id('market-index-source'), { position: { x: 60, y: 20 } })
+    await page.click(id('market-index-source'))
   },
   key: async (page) => page.goto(`${base}/wallet`),
   take: async (page) => {
