@@ -11,7 +11,8 @@ from portal.api.operation import ID, operation
 from portal.api.shapes import Amount, Answer, Body, Id, Page, Signature
 from portal.orders.draft import Wanted
 from portal.orders.queries import OrderPage, OrderView, own_order, own_orders
-from portal.orders.service import OrderDesk, OrderQuote, SignedAuthority
+from portal.orders.quoting import OrderQuote
+from portal.orders.service import OrderDesk, SignedAuthority
 
 blueprint = Blueprint("orders_api", __name__)
 

@@ -7,56 +7,37 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from portal.audit.service import record
-from portal.core.clock import iso, utc_now
+from portal.core.clock import utc_now
 from portal.core.db import Database
 from portal.core.errors import Conflict, Forbidden, InvalidInput, PortalError, Unavailable
 from portal.core.jobs import Engine
-from portal.core.money import Money, quote_units, units_text
 from portal.core.settings import Settings
 from portal.engine.models import CommandResult
 from portal.escrow.authorities import authority_request, store_authority
-from portal.ledger.models import Account
-from portal.ledger.rules import AVAILABLE
 from portal.orders.draft import Draft, Wanted, read_draft, reference_price, worst_price
 from portal.orders.models import Order, OrderAuthority
 from portal.orders.queries import (
     Frame,
-    IndexAt,
     load_frame,
-    open_orders,
     own_order,
 )
-from portal.orders.rules import opposite
+from portal.orders.quoting import (
+    FeePreview,
+    OrderQuote,
+    best_opposite,
+    fee_preview,
+    fiat_text,
+    index_now,
+    preview_facts,
+    warnings_of,
+)
 from portal.payments.facts import order_facts
-from portal.plugin_api import Fees, TradeFacts, Verdict
+from portal.plugin_api import Verdict
 from portal.plugin_host.host import PluginHost
 from portal.users.models import User
 from portal.users.payment_accounts import own_account
 
 _UNITS = {"quantity", "min_trade", "max_trade", "units"}
-
-
-@dataclass(frozen=True)
-class FeePreview:
-    """What the fee would be now for the whole quantity in one trade, in `asset`."""
-
-    maker: str
-    taker: str
-    asset: str
-    explanation: str
-
-
-@dataclass(frozen=True)
-class OrderQuote:
-    """An order before it is placed: what it would cost, reserve, and must be signed for it."""
-
-    price: str | None
-    fiat_total: str | None
-    fee: FeePreview | None
-    reserve: str | None
-    index: IndexAt
-    warnings: list[str]
-    authority: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -91,17 +72,17 @@ class OrderDesk:
         """
         with self.database.reader() as session:
             draft = read_draft(load_frame(session, wanted.market), wanted)
-            best = _best_opposite(session, draft, user_id)
+            best = best_opposite(session, draft, user_id)
             self._ask_compliance(session, user_id, draft, best)
             price = reference_price(draft, best)
             fees, warnings = self._fees(session, user_id, draft, price)
             return OrderQuote(
                 price=draft.frame.price(price),
-                fiat_total=_fiat_text(draft, price),
+                fiat_total=fiat_text(draft, price),
                 fee=fees,
                 reserve=draft.frame.amount(draft.reserve) if draft.reserve else None,
-                index=_index(draft.frame),
-                warnings=warnings + _warnings(session, user_id, draft, price),
+                index=index_now(draft.frame),
+                warnings=warnings + warnings_of(session, user_id, draft, price),
                 authority=self._authority_request(session, user_id, draft),
             )
 
@@ -116,7 +97,7 @@ class OrderDesk:
         with self.database.reader() as session:
             draft = read_draft(load_frame(session, wanted.market), wanted)
             self._check_person(session, user_id, draft)
-            best = _best_opposite(session, draft, user_id)
+            best = best_opposite(session, draft, user_id)
             self._ask_compliance(session, user_id, draft, best)
         digest = self._keep_authority(user_id, draft, authority, key)
         try:
@@ -182,12 +163,12 @@ class OrderDesk:
     ) -> tuple[FeePreview | None, list[str]]:
         if price is None:
             return None, []
-        facts = _trade_facts(session, user_id, draft, price)
+        facts = preview_facts(session, user_id, draft, price)
         try:
             fees = self.plugins.quote_fees(facts, draft.frame.market.fee_model)
         except Unavailable as error:
             return None, [error.message]
-        return _fee_preview(fees), []
+        return fee_preview(fees), []
 
     def _authority_request(
         self, session: Session, user_id: int, draft: Draft
@@ -301,98 +282,6 @@ def _in_words(refusal: PortalError, frame: Frame) -> PortalError:
         elif refusal.field == "price":
             refusal.value = frame.price(int(refusal.value))
     return refusal
-
-
-def _best_opposite(session: Session, draft: Draft, user_id: int) -> int | None:
-    """The best price the order could trade at now; that of the offer it takes, if it names one."""
-    wanted, frame = draft.wanted, draft.frame
-    prices = [
-        price
-        for order in open_orders(session, wanted.market)
-        if order.side == opposite(wanted.side)
-        and order.owner_id != user_id
-        and wanted.take_order in (None, order.id)
-        and set(order.methods) & set(wanted.methods)
-        and (price := frame.effective(order)) is not None
-    ]
-    if not prices:
-        return None
-    return min(prices) if wanted.side == "buy" else max(prices)
-
-
-def _trade_facts(session: Session, user_id: int, draft: Draft, price: int) -> TradeFacts:
-    """The order as one trade with somebody alike: good enough to preview a fee."""
-    wanted, frame = draft.wanted, draft.frame
-    facts = order_facts(
-        session,
-        user_id=user_id,
-        market=frame.market,
-        side=wanted.side,
-        quantity=draft.quantity,
-        price_ticks=price,
-        methods=wanted.methods,
-        at=utc_now(),
-    )
-    return TradeFacts(
-        trade_id=0,
-        market=frame.market.id,
-        quantity=facts.quantity,
-        amount=facts.amount or Money(frame.quote, 0),
-        price=units_text(price, frame.market.price_places),
-        maker_side=wanted.side,
-        method=wanted.methods[0],
-        buyer=facts.party,
-        seller=facts.party,
-        at=facts.at,
-    )
-
-
-def _fee_preview(fees: Fees) -> FeePreview:
-    return FeePreview(
-        maker=fees.maker.text(),
-        taker=fees.taker.text(),
-        asset=fees.maker.asset.code,
-        explanation=fees.explanation,
-    )
-
-
-def _fiat_text(draft: Draft, price: int | None) -> str | None:
-    if price is None:
-        return None
-    frame = draft.frame
-    units = quote_units(
-        draft.quantity,
-        price,
-        base_places=frame.base.places,
-        price_places=frame.market.price_places,
-        quote_places=frame.quote.places,
-    )
-    return units_text(units, frame.quote.places)
-
-
-def _index(frame: Frame) -> IndexAt:
-    return IndexAt(frame.price(frame.index_ticks), iso(frame.index_at_ms), frame.index_reason)
-
-
-def _warnings(session: Session, user_id: int, draft: Draft, price: int | None) -> list[str]:
-    frame, found = draft.frame, []
-    if frame.market.status != "open":
-        found.append("The market is halted.")
-    if price is None:
-        found.append(frame.index_reason or "There is no price to trade at just now.")
-    missing = draft.reserve - _available(session, user_id, frame.base.code)
-    if missing > 0:
-        found.append(f"You need {frame.amount(missing)} {frame.base.code} more to place this.")
-    return found
-
-
-def _available(session: Session, user_id: int, asset: str) -> int:
-    balance = session.scalar(
-        select(Account.balance).where(
-            Account.owner_id == user_id, Account.asset == asset, Account.kind == AVAILABLE
-        )
-    )
-    return balance or 0
 
 
 def _ids(value: object) -> list[int]:
