@@ -115,9 +115,9 @@ def _protect_forms(app: Flask) -> None:
 
 
 def _texts() -> Iterator[str]:
-    for name, value in request.values.items(multi=True):
+    for name, values in request.values.lists():
         yield name
-        yield value
+        yield from values
 
 
 def _add_pages(builder: BackofficeBuilder) -> None:
