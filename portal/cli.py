@@ -140,6 +140,17 @@ def demo_trade(as_json: bool) -> None:
     _call("portal.demo.cli", "trade", as_json=as_json)
 
 
+@main.group()
+def api() -> None:
+    """The HTTP API."""
+
+
+@api.command("openapi")
+def api_openapi() -> None:
+    """Write the OpenAPI document to h5_client/openapi.json, from which the client's types come."""
+    _call("portal.api.openapi", "dump")
+
+
 @main.command()
 def doctor() -> None:
     """Check the configuration and every part it names; exit 1 when something is wrong."""

@@ -140,7 +140,7 @@ class Phone:
         expect(self.page.get_by_test_id("signing-words")).to_be_visible()
         self.picture("6-order")
         self.tap("order-confirm")
-        self.page.goto("/orders")
+        self.page.wait_for_url("**/orders")
         expect(self.page.get_by_test_id("order-card")).to_have_count(1)
 
     def take_best_offer(self, quantity: str) -> int:
