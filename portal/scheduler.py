@@ -29,6 +29,7 @@ from portal.payments.verifying import run_verifying
 from portal.plugin_host.host import PluginHost
 from portal.trades.jobs import run_clearing, run_timers
 from portal.trades.tickets import run_tickets
+from portal.users.jobs import run_prune as prune_users
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ JOBS = (
     Job("escrow.intents", track_intents, _sweep),
     Job("escrow.deposits", scan_deposits, _sweep),
     Job("jobs.prune", run_prune, lambda settings: 60.0),
+    Job("users.prune", prune_users, lambda settings: 3600.0),
 )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 
 from portal.audit.checks import chain_differences, ledger_differences
 from portal.audit.models import AuditEvent, AuditStream
-from portal.backoffice import cells
+from portal.backoffice import cells, lookups
 from portal.backoffice.acts import Act, Values
 from portal.backoffice.context import reader, services
 from portal.backoffice.pages import RecordView, Tab
@@ -23,6 +23,7 @@ _PAGES = {
     "user": "PersonView",
     "market": "MarketView",
 }
+_AMOUNTS = ("units", "to_buyer", "fee", "to_seller")
 
 
 def actor(name: str) -> Shown:
@@ -44,8 +45,28 @@ def subject(name: str) -> Shown:
 
 
 def details(data: dict[str, Any]) -> list[tuple[str, Shown]]:
-    """An event's data in readable pairs."""
-    return [(name.replace("_", " "), _value(value)) for name, value in data.items()]
+    """An event's data in readable pairs; what is empty is left out."""
+    return [
+        (name.replace("_", " "), _shown(name, value, data))
+        for name, value in data.items()
+        if value is not None
+    ]
+
+
+def _shown(name: str, value: Any, data: dict[str, Any]) -> Shown:
+    """A value with its asset or as a person, where its name and neighbours tell what it is."""
+    market = lookups.market(str(data.get("market", "")))
+    if name in ("buyer", "seller") and isinstance(value, int):
+        return cells.person(value)
+    if name in _AMOUNTS and "asset" in data:
+        return cells.money(value, str(data["asset"]))
+    if market is not None and name == "quantity":
+        return cells.money(value, market.base)
+    if market is not None and name == "fiat":
+        return cells.money(value, market.quote)
+    if market is not None and name == "price":
+        return cells.price(value, market.id)
+    return _value(value)
 
 
 def _value(value: Any) -> Shown:

@@ -1,11 +1,9 @@
 """What staff decides about orders and trades, as commands to the engine.
 
 Who may is decided by roles at the desk; whether the state allows it, by the engine. The engine
-writes actor and reason into the event log beside the effect; where a command carries no actor,
-the portal's own log tells who it was.
+writes actor and reason into the event log beside the effect.
 """
 
-from portal.audit.service import record
 from portal.backoffice.context import Services
 from portal.core.errors import Conflict, NotFound
 from portal.payments.clearing import clearance_command
@@ -15,10 +13,8 @@ from portal.trades.rules import State
 
 def cancel_order(desk: Services, staff_id: int, order_id: int, reason: str) -> None:
     """Take an order out of the book; its owner reads the reason. Raises NotFound, Conflict."""
-    desk.engine.submit({"kind": "cancel_order", "order_id": order_id, "reason": reason[:500]})
-    with desk.database.transaction() as session:
-        change = {"reason": reason[:500]}
-        record(session, f"user:{staff_id}", "order.cancelled_by_staff", f"order:{order_id}", change)
+    command = {"kind": "cancel_order", "order_id": order_id, "actor": staff_id}
+    desk.engine.submit({**command, "reason": reason[:500]})
 
 
 def clear_held(desk: Services, staff_id: int, trade_id: int) -> None:

@@ -83,7 +83,13 @@ PAGES: tuple[Page, ...] = (
     ),
     Page("AccountView", "Accounts", "Money", WATCHING),
     Page("EntryView", "Ledger", "Money", WATCHING),
-    Page("ChainIntentView", "Chain transactions", "Money", WATCHING | {ARBITER, SUPPORT}),
+    Page(
+        "ChainIntentView",
+        "Chain transactions",
+        "Money",
+        WATCHING | {ARBITER, SUPPORT},
+        {"retry": _only(OPERATOR)},
+    ),
     Page(
         "GatewayView",
         "Payment gateways",

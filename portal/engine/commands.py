@@ -106,11 +106,12 @@ class PlaceOrder(Command):
 
 
 class CancelOrder(Command):
-    """Take the rest of an order out of the book."""
+    """Take the rest of an order out of the book: by its owner, or else by staff (`actor`)."""
 
     kind: Literal["cancel_order"] = "cancel_order"
     order_id: Id
     owner: Id | None = None
+    actor: Id | None = None
     reason: Text | None = None
 
 

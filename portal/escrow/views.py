@@ -1,4 +1,4 @@
-"""Escrows and the transactions that the portal owes the chain. To look at only."""
+"""Escrows and the transactions that the portal owes the chain."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,9 +7,11 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import select
 
 from portal.backoffice import cells
-from portal.backoffice.context import reader
+from portal.backoffice.acts import Act, Values
+from portal.backoffice.context import reader, services, staff
 from portal.backoffice.pages import RecordView, Tab
 from portal.backoffice.panels import Column, Facts, Note, Panel, Shown, Table
+from portal.escrow.intents import retry_intent
 from portal.escrow.models import ChainIntent, EscrowRecord, EscrowSignature
 from portal.trades.models import Trade
 
@@ -108,6 +110,12 @@ def _signatures(record: EscrowRecord) -> Table:
     )
 
 
+def _retry(view: Any, intent: ChainIntent, values: Values) -> str:
+    with services().database.transaction() as session:
+        retry_intent(session, intent.id, f"user:{staff().id}")
+    return f"Transaction #{intent.id} is tried again."
+
+
 class ChainIntentView(RecordView):
     """Transactions under way, done and failed."""
 
@@ -133,6 +141,17 @@ class ChainIntentView(RecordView):
         Column("Hash", lambda intent: cells.code(intent.tx_hash, keep=8)),
         Column("Error", lambda intent: cells.text(intent.error, limit=60), wide=True),
         Column("Changed", lambda intent: cells.when(intent.updated_at), sort="updated_at"),
+    )
+
+    acts = (
+        Act(
+            "retry",
+            "Try again",
+            _retry,
+            consequence="The transaction is signed anew and sent, unless the chain shows its "
+            "effect already. Remove the cause of the failure first.",
+            offered=lambda intent: intent.status == "failed",
+        ),
     )
 
     def title_of(self, record: Any) -> Shown:

@@ -59,7 +59,8 @@ def cancel(state: ShardState, command: CancelOrder) -> dict[str, Any]:
     if command.owner is not None and command.owner != order.owner_id:
         raise Forbidden("This order is another person's.", field="order_id")
     reason = command.reason or ("Cancelled by you." if command.owner else "Cancelled by staff.")
-    actor = f"user:{command.owner}" if command.owner else "staff"
+    user = command.owner or command.actor
+    actor = f"user:{user}" if user else "system"
     close(state, order, CANCELLED, reason, actor=actor)
     return {"order_id": order.id, "status": order.status}
 

@@ -153,6 +153,7 @@ def settled(state: ShardState, command: Settled) -> dict[str, Any]:
         Event.SETTLED,
         Actor.SYSTEM,
         reference=command.reference,
+        asset=trade.base,
         to_buyer=parts[0],
         fee=parts[1],
         to_seller=parts[2],

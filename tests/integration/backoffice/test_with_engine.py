@@ -134,9 +134,10 @@ def test_an_order_that_staff_cancels_frees_its_coins(office: Desk) -> None:
         order = session.get_one(Order, offer["id"])
         assert (order.status, order.held) == ("cancelled", 0)
         assert order.reason == "The price was a typing error."
-        events = select(AuditEvent).where(AuditEvent.kind == "order.cancelled_by_staff")
+        events = select(AuditEvent).where(AuditEvent.kind == "order.cancelled")
         event = session.scalars(events).one()
         assert event.data == {"reason": "The price was a typing error."}
+        assert event.actor == f"user:{desk.user(session, 'operator@demo.test').id}"
 
 
 def test_a_changed_fee_counts_for_the_next_trade(office: Desk) -> None:
