@@ -148,7 +148,7 @@ def api() -> None:
 @api.command("openapi")
 def api_openapi() -> None:
     """Write the OpenAPI document to h5_client/openapi.json, from which the client's types come."""
-    _call("portal.api.openapi", "dump")
+    _call("portal.api.register", "dump")
 
 
 @main.command()

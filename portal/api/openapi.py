@@ -1,14 +1,12 @@
 """The OpenAPI document, made from the same declarations that validate the requests."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
 
 from portal.api.failures import PREFIX
 from portal.api.spec import spec
-from portal.core.settings import Settings
 
 _CSV = f"{PREFIX}/history.csv"
 
@@ -27,11 +25,3 @@ def document(app: Flask) -> dict[str, Any]:
     schemas = {name: schema for name, schema in raw["components"]["schemas"].items() if schema}
     raw["components"]["schemas"] = dict(sorted(schemas.items()))
     return raw
-
-
-def dump(settings: Settings, target: Path = Path("h5_client/openapi.json")) -> Path:
-    """Write the document where the H5 client generates its types from; needs no database."""
-    from portal.api.register import bare_app
-
-    target.write_text(json.dumps(document(bare_app(settings)), indent=2) + "\n")
-    return target

@@ -1,5 +1,8 @@
 """Putting the API, its glue and the H5 client onto a Flask app."""
 
+import json
+from pathlib import Path
+
 from flask import Blueprint, Flask, request
 from flask_wtf.csrf import CSRFProtect
 
@@ -15,6 +18,7 @@ from portal.api.context import EXTENSION, Services
 from portal.api.failures import PREFIX, show_errors_as_json
 from portal.api.headers import install_headers
 from portal.api.limits import install_limits
+from portal.api.openapi import document
 from portal.api.reading import MAX_BODY_BYTES
 from portal.core.settings import Settings
 
@@ -47,6 +51,12 @@ def bare_app(settings: Settings) -> Flask:
     app = Flask("portal", static_folder=None)
     _endpoints(app)
     return app
+
+
+def dump(settings: Settings, target: Path = Path("h5_client/openapi.json")) -> Path:
+    """Write the document where the H5 client generates its types from; needs no database."""
+    target.write_text(json.dumps(document(bare_app(settings)), indent=2) + "\n")
+    return target
 
 
 def _endpoints(app: Flask) -> Blueprint:

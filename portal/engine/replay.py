@@ -8,6 +8,7 @@ from portal.core.hashchain import START, link
 from portal.engine import store
 from portal.engine.apply import apply
 from portal.engine.commands import parse_command
+from portal.engine.loading import read_journal, read_state
 from portal.engine.state import ShardState
 
 
@@ -15,7 +16,7 @@ def replay(connection: store.Connection, shard: str) -> ShardState:
     """The state that the journal alone gives. Raises ValueError where its chain is broken."""
     state, previous = ShardState(shard), START
     with connection.transaction():
-        for row in store.read_journal(connection, shard):
+        for row in read_journal(connection, shard):
             if row.previous != previous or link(previous, row.commands) != row.hash:
                 raise ValueError(f"the journal's chain breaks at sequence {row.first_seq}")
             previous = row.hash
@@ -35,20 +36,6 @@ def differences(connection: store.Connection, shard: str) -> list[str]:
         for part in replayed
         if replayed[part] != stored[part]
     ]
-
-
-def read_state(connection: store.Connection, shard: str) -> ShardState:
-    """The shard as its tables tell, without taking it over."""
-    state = ShardState(shard)
-    row = connection.execute("SELECT seq, next_id FROM shard WHERE name = %s", (shard,)).fetchone()
-    state.seq, state.next_id = row or (0, 1)
-    state.restore(
-        markets=store.load_markets(connection, shard),
-        orders=store.load_orders(connection, shard),
-        trades=store.load_trades(connection, shard),
-        accounts=store.load_accounts(connection, shard),
-    )
-    return state
 
 
 def _apply_batch(state: ShardState, commands: bytes) -> None:

@@ -17,7 +17,7 @@ from portal.core.hashchain import canonical, link
 from portal.engine import store
 from portal.engine.apply import apply
 from portal.engine.commands import AnyCommand, parse_command
-from portal.engine.replay import read_state
+from portal.engine.loading import read_state
 from portal.engine.state import ShardState
 from portal.engine.store import Head, JournalRow, ResultRow
 

@@ -1,21 +1,20 @@
-"""The engine's side of PostgreSQL: one batch is one transaction; a shard is read back whole.
+"""Writing a shard: one batch of commands and all its effects are one transaction.
 
 Plain psycopg: these are the hot tables, and every statement is written for them.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import psycopg
-from psycopg.rows import dict_row, tuple_row
+from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 
 from portal.core.hashchain import START, event_hash
-from portal.engine.state import AccountState, Changes, EventRow, MarketInShard
-from portal.ledger.rules import AccountKey
-from portal.orders.rules import MarketTerms, OrderState
+from portal.engine.state import Changes, EventRow
+from portal.orders.rules import OrderState
 from portal.trades.rules import TradeState
 
 set_json_dumps(orjson.dumps)
@@ -92,47 +91,6 @@ def take_over(connection: Connection, shard: str) -> Head:
     return Head(row[0], row[1], row[2], row[3], *(last or (0, START)))
 
 
-def load_markets(connection: Connection, shard: str) -> list[MarketInShard]:
-    """Every market of the shard with its index."""
-    rows = connection.execute(
-        "SELECT terms, index_ticks, index_at_ms, index_reason, quote_id, index_until_ms"
-        " FROM market_state"
-        " WHERE shard = %s ORDER BY market_id",
-        (shard,),
-    )
-    return [MarketInShard(MarketTerms(**terms), *rest) for terms, *rest in rows]
-
-
-def load_orders(connection: Connection, shard: str) -> list[OrderState]:
-    """Open orders, oldest first."""
-    return _load(
-        connection,
-        OrderState,
-        "SELECT * FROM \"order\" WHERE shard = %s AND status = 'open' ORDER BY id",
-        shard,
-    )
-
-
-def load_trades(connection: Connection, shard: str) -> list[TradeState]:
-    """Trades that are not over."""
-    return _load(
-        connection,
-        TradeState,
-        "SELECT * FROM trade WHERE shard = %s AND NOT settled"
-        " AND NOT (state = 'cancelled' AND NOT locked) ORDER BY id",
-        shard,
-    )
-
-
-def load_accounts(connection: Connection, shard: str) -> list[tuple[AccountKey, AccountState]]:
-    """Every account of the shard."""
-    rows = connection.execute(
-        "SELECT owner_id, asset, kind, id, balance FROM account WHERE shard = %s ORDER BY id",
-        (shard,),
-    )
-    return [(AccountKey(*row[:3]), AccountState(*row[3:])) for row in rows]
-
-
 def find_results(connection: Connection, shard: str, keys: Sequence[str]) -> list[ResultRow]:
     """Stored answers for those of `keys` that have one."""
     rows = connection.execute(
@@ -180,25 +138,6 @@ def notice(changes: Changes) -> str:
     people |= {(key.owner_id, "balance", 0) for key in changes.accounts if key.owner_id}
     text = orjson.dumps({"markets": sorted(markets), "people": sorted(people)}).decode()
     return text if len(text) < _MAX_NOTICE else '{"all":true}'
-
-
-def read_journal(connection: Connection, shard: str) -> Iterable[JournalRow]:
-    """The whole journal in order."""
-    with connection.cursor(name="journal") as cursor:
-        cursor.execute(
-            "SELECT first_seq, last_seq, at_ms, commands, previous, hash FROM journal"
-            " WHERE shard = %s ORDER BY first_seq",
-            (shard,),
-        )
-        for row in cursor:
-            yield JournalRow(*row)
-
-
-def _load(connection: Connection, kind: type[Any], query: str, shard: str) -> list[Any]:
-    names = [item.name for item in fields(kind)]
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(cast(Any, query), (shard,)).fetchall()
-    return [kind(**{name: row[name] for name in names}) for row in rows]
 
 
 def _chain(
