@@ -11,6 +11,7 @@ from portal.audit.service import record
 from portal.core.db import Database
 from portal.engine.local import LocalEngine
 from tests.factories.engine import ALICE, define_market, deposit, place_order
+from tests.factories.markets import add_market
 
 pytestmark = pytest.mark.postgres
 
@@ -100,19 +101,7 @@ def one_order(database: Database) -> Database:
         engine.submit(command)
     engine.close()
     with database.transaction() as session:
-        session.execute(
-            text(
-                "INSERT INTO asset VALUES ('USDT', 'Tether', 'coin', 6), ('EUR', 'Euro', 'fiat', 2)"
-            )
-        )
-        session.execute(
-            text(
-                "INSERT INTO market (id, base, quote, shard, price_places, lot, min_trade,"
-                " max_trade, escrow, status, payment_seconds, release_seconds, protection_bps,"
-                " max_fee_bps, fee_model, methods, sources, version) VALUES ('USDT-EUR', 'USDT',"
-                " 'EUR', 'main', 4, 1, 1, 1, 'ledger', 'open', 1, 1, 1, 1, '', '[]', '[]', 1)"
-            )
-        )
+        add_market(session)
     return database
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import text
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
@@ -19,6 +18,7 @@ from portal.stream.server import StreamServer
 from portal.users.models import User
 from portal.users.sessions import open_session
 from tests.factories.engine import define_market, deposit, place_order
+from tests.factories.markets import add_market
 
 pytestmark = pytest.mark.postgres
 Scenario = Callable[[str, LocalEngine], Coroutine[Any, Any, None]]
@@ -27,19 +27,7 @@ Scenario = Callable[[str, LocalEngine], Coroutine[Any, Any, None]]
 @pytest.fixture
 def market(database: Database) -> None:
     with database.transaction() as session:
-        session.execute(
-            text(
-                "INSERT INTO asset VALUES ('USDT', 'Tether', 'coin', 6), ('EUR', 'Euro', 'fiat', 2)"
-            )
-        )
-        session.execute(
-            text(
-                "INSERT INTO market (id, base, quote, shard, price_places, lot, min_trade,"
-                " max_trade, escrow, status, payment_seconds, release_seconds, protection_bps,"
-                " max_fee_bps, fee_model, methods, sources, version) VALUES ('USDT-EUR', 'USDT',"
-                " 'EUR', 'main', 4, 1, 1, 1, 'ledger', 'open', 1, 1, 1, 1, '', '[]', '[]', 1)"
-            )
-        )
+        add_market(session)
 
 
 @asynccontextmanager
