@@ -129,11 +129,16 @@ class ClearTrade(Command):
 
 
 class EscrowLocked(Command):
-    """The escrow holds the coins."""
+    """The escrow holds the coins.
+
+    `pay_until_ms` is the last moment at which the escrow itself can still be told of a payment
+    in time: the buyer's clock never runs beyond it.
+    """
 
     kind: Literal["escrow_locked"] = "escrow_locked"
     trade_id: Id
     reference: Text
+    pay_until_ms: Units | None = None
 
 
 class LockFailed(Command):
@@ -186,11 +191,14 @@ class Expire(Command):
 
 
 class OpenDispute(Command):
-    """A party, or staff, asks for a decision. Stops every clock."""
+    """A party, or staff, asks for a decision. Stops every clock.
+
+    Without an actor the chain asks: the buyer marked an expired trade as paid there.
+    """
 
     kind: Literal["dispute"] = "dispute"
     trade_id: Id
-    actor: Id
+    actor: Id | None = None
     reason: Text
     staff: bool = False
 
@@ -207,11 +215,16 @@ class Resolve(Command):
 
 
 class Settled(Command):
-    """The escrow has paid out as the trade's state demands."""
+    """The escrow has paid out as the trade's state demands.
+
+    `to_buyer` is given when it paid the buyer another gross share, as the parties can bring
+    about on chain by themselves: what is paid is paid, so it is booked.
+    """
 
     kind: Literal["settled"] = "settled"
     trade_id: Id
     reference: Text
+    to_buyer: Units | None = None
 
 
 AnyCommand = (

@@ -58,10 +58,11 @@ class EscrowBackend(Protocol):
         ...
 
 
-def escrow_locked(trade_id: int, reference: str) -> Command:
+def escrow_locked(trade_id: int, reference: str, pay_until_ms: int | None = None) -> Command:
     """The command that tells the engine that the coins are locked."""
     key = f"escrow:{trade_id}:locked"
-    return {"kind": "escrow_locked", "trade_id": trade_id, "reference": reference, "key": key}
+    told = {"kind": "escrow_locked", "trade_id": trade_id, "reference": reference, "key": key}
+    return told if pay_until_ms is None else {**told, "pay_until_ms": pay_until_ms}
 
 
 def lock_failed(trade_id: int, reason: str) -> Command:
@@ -70,10 +71,20 @@ def lock_failed(trade_id: int, reason: str) -> Command:
     return {"kind": "lock_failed", "trade_id": trade_id, "reason": reason[:500], "key": key}
 
 
-def settled(trade_id: int, reference: str) -> Command:
-    """The command that tells the engine that the escrow has paid out."""
+def settled(trade_id: int, reference: str, to_buyer: int | None = None) -> Command:
+    """The command that tells the engine that the escrow has paid out; `to_buyer` is the buyer's
+    gross share where the contract's word differs from the decision.
+    """
     key = f"escrow:{trade_id}:settled"
-    return {"kind": "settled", "trade_id": trade_id, "reference": reference, "key": key}
+    told = {"kind": "settled", "trade_id": trade_id, "reference": reference, "key": key}
+    return told if to_buyer is None else {**told, "to_buyer": to_buyer}
+
+
+def paid_on_chain(trade_id: int) -> Command:
+    """The command for a trade that expired here, but that its buyer marked as paid on chain."""
+    reason = "The buyer marked the trade as paid on chain, but not here."
+    key = f"escrow:{trade_id}:paid_on_chain"
+    return {"kind": "dispute", "trade_id": trade_id, "reason": reason, "key": key}
 
 
 class LedgerBackend:

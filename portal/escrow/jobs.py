@@ -21,8 +21,9 @@ def run_escrow_events(context: JobContext) -> str:
 
 def track_intents(context: JobContext) -> str:
     """Send and follow chain transactions, then tell the engine how they ended."""
-    under_way = run_intents(context, _client(context))
-    return f"{under_way} transactions under way, {report_outcomes(context)} ended"
+    client = _client(context)
+    under_way = run_intents(context, client)
+    return f"{under_way} transactions under way, {report_outcomes(context, client)} ended"
 
 
 def scan_deposits(context: JobContext) -> str:

@@ -108,6 +108,13 @@ def settle_deadline(pay_by: int) -> int:
     return pay_by + SETTLE_DAYS * DAY_SECONDS
 
 
+def pay_until(pay_by: int, grace_seconds: int) -> int:
+    """Unix second at which the buyer's time ends at the latest: half the grace before `payBy`,
+    so that the word of payment still reaches the chain in time.
+    """
+    return pay_by - grace_seconds // 2
+
+
 def pay_window(payment_seconds: int, grace_seconds: int) -> int:
     """Longest time from opening to `payBy` that a seller is asked to consent to, in seconds."""
     return payment_seconds + grace_seconds + OPENING_SLACK_SECONDS

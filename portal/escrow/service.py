@@ -15,12 +15,14 @@ from portal.core.clock import now_ms, utc_now
 from portal.core.db import Database
 from portal.core.errors import PortalError, Unavailable
 from portal.core.jobs import Engine, JobContext
+from portal.core.settings import Settings
 from portal.escrow.backends import (
     Command,
     EscrowBackend,
     backends,
     escrow_locked,
     lock_failed,
+    paid_on_chain,
     settled,
 )
 from portal.escrow.chain import ChainClient, account
@@ -28,7 +30,7 @@ from portal.escrow.contract import EscrowContract
 from portal.escrow.deployment import find_deployment
 from portal.escrow.intents import CONFIRMED, DONE, FAILED, IntentRunner, Outcome
 from portal.escrow.models import ChainIntent, EscrowRecord
-from portal.escrow.rules import CLOSING, Act, Status, already_done
+from portal.escrow.rules import CLOSING, Act, Status, already_done, pay_until
 from portal.escrow.signatures import SIGNED_EVENT, signing_requests, store_signatures
 from portal.markets.models import Market
 from portal.trades.models import Trade
@@ -101,8 +103,11 @@ def run_intents(context: JobContext, client: ChainClient) -> int:
     ).run()
 
 
-def report_outcomes(context: JobContext) -> int:
-    """Tell the engine how ended transactions ended; returns how many were told."""
+def report_outcomes(context: JobContext, client: ChainClient) -> int:
+    """Tell the engine how ended transactions ended; returns how many were told.
+
+    A payout that failed may have been made otherwise by the parties: then the chain is asked.
+    """
     with context.database.reader() as session:
         ended = session.scalars(
             select(ChainIntent)
@@ -114,7 +119,9 @@ def report_outcomes(context: JobContext) -> int:
             .limit(BATCH)
         ).all()
     for intent in ended:
-        if (command := _command(intent)) is not None:
+        with context.database.reader() as session:
+            command = _command(session, context.settings, client, intent)
+        if command is not None:
             submit(context.engine, command)
         _mark_reported(context.database, intent.id)
     return len(ended)
@@ -158,7 +165,7 @@ class _Watch:
         """An opening that waited so long that the buyer's time would outlast `payBy`."""
         trade = session.get_one(Trade, found.trade_id)
         window = session.get_one(Market, trade.market_id).payment_seconds
-        latest = int(found.terms["payBy"]) - window - self._grace_seconds // 2
+        latest = pay_until(int(found.terms["payBy"]), self._grace_seconds) - window
         if now_ms() // 1000 <= latest:
             return None
         return Outcome(None, "The chain did not take the opening in time.")
@@ -186,7 +193,9 @@ class _Watch:
             found.status = FAILED
 
 
-def _command(intent: ChainIntent) -> Command | None:
+def _command(
+    session: Session, settings: Settings, client: ChainClient, intent: ChainIntent
+) -> Command | None:
     """What the engine should hear about an ended transaction; a failed payout needs a person."""
     if intent.trade_id is None or intent.kind not in _ACTS:
         return None
@@ -195,10 +204,32 @@ def _command(intent: ChainIntent) -> Command | None:
     if act is Act.OPEN:
         if intent.status == FAILED:
             return lock_failed(intent.trade_id, intent.error or "The escrow could not be opened.")
-        return escrow_locked(intent.trade_id, reference)
-    if act in CLOSING and intent.status != FAILED:
+        until = pay_until(_pay_by(session, intent.trade_id), settings.escrow_grace_seconds)
+        return escrow_locked(intent.trade_id, reference, until * 1000)
+    if act not in CLOSING:
+        return None
+    if intent.status != FAILED:
         return settled(intent.trade_id, reference)
-    return None
+    return _ended_otherwise(session, client, intent.trade_id, act)
+
+
+def _pay_by(session: Session, trade_id: int) -> int:
+    return int(session.get_one(EscrowRecord, trade_id).terms["payBy"])
+
+
+def _ended_otherwise(
+    session: Session, client: ChainClient, trade_id: int, act: Act
+) -> Command | None:
+    """What the parties did on chain by themselves, where that kept our payout from being made."""
+    found, deployment = session.get(EscrowRecord, trade_id), find_deployment(session)
+    if found is None or found.escrow_id is None or deployment is None:
+        return None
+    escrow = EscrowContract(client, deployment)
+    status = escrow.status(found.escrow_id)
+    if status is Status.PAID and act is Act.EXPIRE:
+        return paid_on_chain(trade_id)
+    closing = escrow.closing(found.escrow_id) if status is Status.CLOSED else None
+    return closing and settled(trade_id, closing.tx_hash, closing.to_buyer)
 
 
 def _mark_reported(database: Database, intent_id: int) -> None:

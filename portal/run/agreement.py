@@ -8,6 +8,7 @@ Plain psycopg: `portal run` asks this at each start and should not wait for an O
 """
 
 import json
+import time
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -17,6 +18,8 @@ from portal.core.errors import Conflict, Unavailable
 from portal.core.settings import DEV_CHAIN_ID
 
 Connection = psycopg.Connection[Any]
+_MINING_SECONDS = 5.0
+_POLL_SECONDS = 0.05
 
 
 def agree(chain_url: str, database_url: str) -> str | None:
@@ -91,6 +94,14 @@ def _missing_contracts(connection: Connection, local: ChainProbe) -> list[str]:
     return [name for name, address in rows if not local.has_code(address)]
 
 
+def _height_reached(local: ChainProbe, wanted: int) -> int:
+    """The height once it is `wanted`, or after a few seconds: blocks follow what was sent."""
+    deadline = time.monotonic() + _MINING_SECONDS
+    while (height := local.height()) < wanted and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return height
+
+
 def bring_chain_up_to_date(connection: Connection, local: ChainProbe) -> str | None:
     """Send again what a killed chain forgot; see `agree`."""
     seen, height = last_seen_block(connection), local.height()
@@ -99,7 +110,7 @@ def bring_chain_up_to_date(connection: Connection, local: ChainProbe) -> str | N
     raws = _signed_after(connection, height)
     for raw in raws:
         local.ask("eth_sendRawTransaction", raw)
-    now, missing = local.height(), _missing_contracts(connection, local)
+    now, missing = _height_reached(local, seen), _missing_contracts(connection, local)
     if now >= seen and not missing:
         return f"the chain had lost {seen - height} blocks; sent {len(raws)} transactions again"
     gone = f" and has no contract {', '.join(missing)}" if missing else ""

@@ -49,6 +49,9 @@ class Event(StrEnum):
     RESOLVE_SELLER = "resolve_seller"
     RESOLVE_SPLIT = "resolve_split"
     SETTLED = "settled"
+    PAID_BUYER = "paid_buyer"
+    PAID_SELLER = "paid_seller"
+    PAID_SPLIT = "paid_split"
 
 
 class Actor(StrEnum):
@@ -105,9 +108,23 @@ TABLE: dict[tuple[State, Event], Move] = {
     (S.RELEASED, E.SETTLED): _move(S.COMPLETED, A.SYSTEM),
     (S.CANCELLED, E.SETTLED): _move(S.REFUNDED, A.SYSTEM),
     (S.EXPIRED, E.SETTLED): _move(S.REFUNDED, A.SYSTEM),
+    (S.EXPIRED, E.DISPUTE): _move(S.DISPUTED, A.SYSTEM),
     (S.RESOLVED_BUYER, E.SETTLED): _move(S.RESOLVED_BUYER, A.SYSTEM),
     (S.RESOLVED_SELLER, E.SETTLED): _move(S.RESOLVED_SELLER, A.SYSTEM),
     (S.RESOLVED_SPLIT, E.SETTLED): _move(S.RESOLVED_SPLIT, A.SYSTEM),
+}
+
+# How a trade that is over ends when the contract paid out otherwise than was decided here.
+_PAID_OTHERWISE = {
+    E.PAID_BUYER: S.COMPLETED,
+    E.PAID_SELLER: S.REFUNDED,
+    E.PAID_SPLIT: S.RESOLVED_SPLIT,
+}
+_OVER = [state for state, event in TABLE if event is E.SETTLED]
+TABLE |= {
+    (state, event): _move(end, A.SYSTEM)
+    for state in _OVER
+    for event, end in _PAID_OTHERWISE.items()
 }
 
 TIMERS: dict[State, str] = {S.AWAITING_PAYMENT: "payment", S.PAID: "release", S.VERIFIED: "release"}

@@ -51,6 +51,8 @@ def escrow_locked(state: ShardState, command: EscrowLocked) -> dict[str, Any]:
     trade.locked, trade.lock_reference = True, command.reference
     _move(state, trade, Event.LOCK, Actor.SYSTEM, reference=command.reference)
     _move(state, trade, Event.ASK_PAYMENT, Actor.SYSTEM)
+    if command.pay_until_ms is not None and trade.deadline_ms is not None:
+        trade.deadline_ms = min(trade.deadline_ms, command.pay_until_ms)
     trade.payment_deadline_ms = trade.deadline_ms
     return _answer(state, trade)
 
@@ -121,8 +123,15 @@ def expire(state: ShardState, command: Expire) -> dict[str, Any]:
 def dispute(state: ShardState, command: OpenDispute) -> dict[str, Any]:
     """Ask staff to decide."""
     trade = state.trade(command.trade_id)
-    by = Actor.STAFF if command.staff else _party(trade, command.actor)
-    _move(state, trade, Event.DISPUTE, by, user=command.actor, reason=command.reason)
+    _move(
+        state,
+        trade,
+        Event.DISPUTE,
+        _disputing(trade, command),
+        user=command.actor,
+        reason=command.reason,
+    )
+    trade.to_buyer = None
     return _answer(state, trade)
 
 
@@ -143,15 +152,18 @@ def settled(state: ShardState, command: Settled) -> dict[str, Any]:
     next_state(trade.state, Event.SETTLED, Actor.SYSTEM)
     if not trade.locked or trade.to_buyer is None:
         raise Conflict(f"Trade {trade.id} has nothing to settle.", field="trade_id")
-    parts = payout(trade.escrow_units, trade.buyer_fee + trade.seller_fee, trade.to_buyer)
+    event, share = _paid(trade, command)
+    trade.to_buyer = share
+    parts = payout(trade.escrow_units, trade.buyer_fee + trade.seller_fee, share)
     lines = ledger.settle(trade.buyer_id, trade.seller_id, trade.base, parts)
     state.post("escrow_settle", lines, trade_id=trade.id, reference=command.reference)
     trade.settled, trade.settle_reference = True, command.reference
     _move(
         state,
         trade,
-        Event.SETTLED,
+        event,
         Actor.SYSTEM,
+        reason=None if event is Event.SETTLED else "The escrow was closed on chain otherwise.",
         reference=command.reference,
         asset=trade.base,
         to_buyer=parts[0],
@@ -159,6 +171,24 @@ def settled(state: ShardState, command: Settled) -> dict[str, Any]:
         to_seller=parts[2],
     )
     return _answer(state, trade)
+
+
+def _disputing(trade: TradeState, command: OpenDispute) -> Actor:
+    if command.staff:
+        return Actor.STAFF
+    return Actor.SYSTEM if command.actor is None else _party(trade, command.actor)
+
+
+def _paid(trade: TradeState, command: Settled) -> tuple[Event, int]:
+    """The buyer's gross share that was paid, and what that means for the trade."""
+    share = trade.to_buyer if command.to_buyer is None else command.to_buyer
+    if share is None or share > trade.escrow_units:
+        raise InvalidInput("to_buyer is more than was escrowed.", field="to_buyer", value=share)
+    if share == trade.to_buyer:
+        return Event.SETTLED, share
+    if share == trade.escrow_units:
+        return Event.PAID_BUYER, share
+    return (Event.PAID_SPLIT if share else Event.PAID_SELLER), share
 
 
 def _set_fees(trade: TradeState, command: ClearTrade) -> None:

@@ -75,8 +75,8 @@ def test_killed_before_the_engine_heard_it_hears_once(world: World) -> None:
     jobs.run_escrow_events(world.context)
     run_intents(world.context, world.client)
     assert world.trade(trade_id).state == "locking"
-    assert report_outcomes(world.context) == 2  # The demo coins' minting and the opening.
-    assert report_outcomes(world.context) == 0
+    assert report_outcomes(world.context, world.client) == 2  # The demo coins' minting and the opening.
+    assert report_outcomes(world.context, world.client) == 0
     assert world.trade(trade_id).state == "awaiting_payment"
 
 
@@ -132,20 +132,53 @@ def test_a_nonce_taken_by_another_transaction_is_signed_anew(world: World) -> No
     assert openings(world) == 1
 
 
-def test_a_closing_that_gave_other_shares_raises_an_alarm(world: World) -> None:
+def test_a_closing_that_gave_other_shares_raises_an_alarm_and_is_booked(world: World) -> None:
     """Bob cancels on chain by himself while the ledger releases to him."""
     trade_id = world.paid_trade()
-    cancel = contract.cancel_call(world.record(trade_id).terms, "")
-    world.rpc("anvil_setBalance", world.bob.account.address, hex(10**18))
-    world.rpc("anvil_impersonateAccount", world.bob.account.address)
-    world.client.send_unlocked(world.bob.account.address, world.deployment.escrow, cancel)
+    world.send_as(world.bob, contract.cancel_call(world.record(trade_id).terms, ""))
     world.sign(trade_id, world.alice, "seller", "release")
     world.act("release", trade_id, world.alice)
     world.work()
     intent = world.intents(trade_id)["settle"]
     assert (intent.status, intent.alarm) == ("failed", True)
     assert "0 units for the buyer" in str(intent.error)
-    assert not world.trade(trade_id).settled
+    trade = world.trade(trade_id)
+    assert (trade.state, trade.to_buyer, trade.settled) == ("refunded", 0, True)
+    assert world.coins(world.vault(world.alice)) == FUNDED
+    assert world.differences() == []
+
+
+def test_an_expired_trade_that_the_buyer_marked_on_chain_is_disputed(world: World) -> None:
+    """Nobody but a dispute could ever move these coins: expiry is refused once it is paid."""
+    trade_id = world.locked_trade()
+    world.send_as(world.bob, contract.mark_paid_call(world.record(trade_id).terms, ""))
+    world.warp(1801)
+    world.engine.submit({"kind": "expire", "trade_id": trade_id})
+    world.warp(120)
+    world.work()
+    assert world.trade(trade_id).state == "disputed"
+    assert world.trade(trade_id).to_buyer is None
+    world.engine.submit(
+        {"kind": "resolve", "trade_id": trade_id, "actor": 99, "outcome": "seller"}
+    )
+    world.sign(trade_id, world.alice, "seller", "claim")
+    world.work()
+    assert world.trade(trade_id).settled
+    assert world.coins(world.vault(world.alice)) == FUNDED
+    assert world.differences() == []
+
+
+def test_the_buyers_clock_never_outlasts_the_contracts(world: World) -> None:
+    """The opening was mined, then the power was off for most of the payment window."""
+    trade_id = world.match()
+    jobs.run_escrow_events(world.context)
+    run_intents(world.context, world.client)
+    world.warp(1700)
+    world.work()
+    deadline = world.trade(trade_id).payment_deadline_ms
+    pay_by = int(world.record(trade_id).terms["payBy"])
+    assert deadline is not None
+    assert deadline <= (pay_by - world.settings.escrow_grace_seconds // 2) * 1000
 
 
 def test_confirmations_are_waited_for(world: World) -> None:

@@ -190,6 +190,14 @@ class World:
         self.client.send_unlocked(holder, self.deployment.token("USDT"), data)
         self.rpc("anvil_stopImpersonatingAccount", holder)
 
+    def send_as(self, person: Person, data: str, to: str | None = None) -> None:
+        """A person calls the escrow (or `to`) on chain, past the portal."""
+        address = person.account.address
+        self.rpc("anvil_setBalance", address, hex(10**18))
+        self.rpc("anvil_impersonateAccount", address)
+        self.client.send_unlocked(address, to or self.deployment.escrow, data)
+        self.rpc("anvil_stopImpersonatingAccount", address)
+
     def rpc(self, method: str, *parameters: Any) -> Any:
         """Ask the node directly."""
         answer = self.client._nodes[0].provider.make_request(method, list(parameters))  # type: ignore[arg-type]

@@ -8,6 +8,11 @@ from portal.core.errors import Conflict, Forbidden
 from portal.trades.rules import TABLE, Actor, Event, State, next_state, payout
 
 _S, _E = State, Event
+_OTHERWISE = {
+    _E.PAID_BUYER: _S.COMPLETED,
+    _E.PAID_SELLER: _S.REFUNDED,
+    _E.PAID_SPLIT: _S.RESOLVED_SPLIT,
+}
 # Written out by hand, apart from the table: what a newcomer would expect of each state.
 EXPECTED: dict[State, dict[Event, State]] = {
     _S.MATCHED: {
@@ -43,12 +48,12 @@ EXPECTED: dict[State, dict[Event, State]] = {
         _E.RESOLVE_SELLER: _S.RESOLVED_SELLER,
         _E.RESOLVE_SPLIT: _S.RESOLVED_SPLIT,
     },
-    _S.RELEASED: {_E.SETTLED: _S.COMPLETED},
-    _S.CANCELLED: {_E.SETTLED: _S.REFUNDED},
-    _S.EXPIRED: {_E.SETTLED: _S.REFUNDED},
-    _S.RESOLVED_BUYER: {_E.SETTLED: _S.RESOLVED_BUYER},
-    _S.RESOLVED_SELLER: {_E.SETTLED: _S.RESOLVED_SELLER},
-    _S.RESOLVED_SPLIT: {_E.SETTLED: _S.RESOLVED_SPLIT},
+    _S.RELEASED: {_E.SETTLED: _S.COMPLETED, **_OTHERWISE},
+    _S.CANCELLED: {_E.SETTLED: _S.REFUNDED, **_OTHERWISE},
+    _S.EXPIRED: {_E.SETTLED: _S.REFUNDED, _E.DISPUTE: _S.DISPUTED, **_OTHERWISE},
+    _S.RESOLVED_BUYER: {_E.SETTLED: _S.RESOLVED_BUYER, **_OTHERWISE},
+    _S.RESOLVED_SELLER: {_E.SETTLED: _S.RESOLVED_SELLER, **_OTHERWISE},
+    _S.RESOLVED_SPLIT: {_E.SETTLED: _S.RESOLVED_SPLIT, **_OTHERWISE},
     _S.COMPLETED: {},
     _S.REFUNDED: {},
 }
