@@ -34,6 +34,7 @@ from portal.escrow.rules import CLOSING, Act, Status, already_done, pay_until
 from portal.escrow.signatures import SIGNED_EVENT, signing_requests, store_signatures
 from portal.markets.models import Market
 from portal.trades.models import Trade
+from portal.trades.rules import State
 
 __all__ = [
     "process_events",
@@ -154,16 +155,20 @@ class _Watch:
             return None
         act = Act(intent.kind)
         if not already_done(act, self._escrow.status(found.escrow_id)):
-            return self._too_late(session, found) if act is Act.OPEN else None
+            return self._not_any_more(session, found) if act is Act.OPEN else None
         if act is Act.OPEN:
             return Outcome(self._escrow.opening(found.escrow_id))
         if act is Act.MARK_PAID:
             return Outcome(None)
         return self._closed(session, intent, found.escrow_id)
 
-    def _too_late(self, session: Session, found: EscrowRecord) -> Outcome | None:
-        """An opening that waited so long that the buyer's time would outlast `payBy`."""
+    def _not_any_more(self, session: Session, found: EscrowRecord) -> Outcome | None:
+        """An opening of a trade that ended meanwhile (coins locked for it would have no way out),
+        or that waited so long that the buyer's time would outlast `payBy`.
+        """
         trade = session.get_one(Trade, found.trade_id)
+        if trade.state != State.LOCKING:
+            return Outcome(None, f"The trade is {trade.state}: its coins are not to be locked.")
         window = session.get_one(Market, trade.market_id).payment_seconds
         latest = pay_until(int(found.terms["payBy"]), self._grace_seconds) - window
         if now_ms() // 1000 <= latest:
@@ -229,7 +234,7 @@ def _ended_otherwise(
     if status is Status.PAID and act is Act.EXPIRE:
         return paid_on_chain(trade_id)
     closing = escrow.closing(found.escrow_id) if status is Status.CLOSED else None
-    return closing and settled(trade_id, closing.tx_hash, closing.to_buyer)
+    return None if closing is None else settled(trade_id, closing.tx_hash, closing.to_buyer)
 
 
 def _mark_reported(database: Database, intent_id: int) -> None:

@@ -75,7 +75,9 @@ def test_killed_before_the_engine_heard_it_hears_once(world: World) -> None:
     jobs.run_escrow_events(world.context)
     run_intents(world.context, world.client)
     assert world.trade(trade_id).state == "locking"
-    assert report_outcomes(world.context, world.client) == 2  # The demo coins' minting and the opening.
+    assert (
+        report_outcomes(world.context, world.client) == 2
+    )  # The demo coins' minting and the opening.
     assert report_outcomes(world.context, world.client) == 0
     assert world.trade(trade_id).state == "awaiting_payment"
 
@@ -158,9 +160,7 @@ def test_an_expired_trade_that_the_buyer_marked_on_chain_is_disputed(world: Worl
     world.work()
     assert world.trade(trade_id).state == "disputed"
     assert world.trade(trade_id).to_buyer is None
-    world.engine.submit(
-        {"kind": "resolve", "trade_id": trade_id, "actor": 99, "outcome": "seller"}
-    )
+    world.engine.submit({"kind": "resolve", "trade_id": trade_id, "actor": 99, "outcome": "seller"})
     world.sign(trade_id, world.alice, "seller", "claim")
     world.work()
     assert world.trade(trade_id).settled
@@ -250,6 +250,20 @@ def test_several_intents_get_nonces_without_gap_or_clash(world: World) -> None:
     with world.database.reader() as session:
         states = set(session.scalars(select(ChainIntent.status)))
     assert states == {"confirmed"}
+
+
+def test_an_opening_tried_again_after_its_trade_ended_locks_nothing(world: World) -> None:
+    """Locked without a trade, only the buyer could ever let the coins go."""
+    trade_id = world.match()
+    world.burn(world.alice, FUNDED)
+    world.work()
+    assert world.trade(trade_id).state == "cancelled"
+    world.fund(world.alice, FUNDED)
+    with world.database.transaction() as session:
+        retry_intent(session, world.intents(trade_id)["open"].id, "staff:1")
+    world.work()
+    assert openings(world) == 0
+    assert world.intents(trade_id)["open"].status == "failed"
 
 
 def test_only_a_failed_intent_is_tried_again(world: World) -> None:
