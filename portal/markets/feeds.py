@@ -29,6 +29,7 @@ else:
     ccxt = LazyModule("ccxt")
 
 Operation = Literal["multiply", "divide"]
+SOURCE_DIGITS = 12
 TickerKey = tuple[str, str]
 
 # ccxt loads what an exchange trades once; a client this old is replaced, so new pairs appear.
@@ -204,7 +205,11 @@ def decimal(value: object) -> Decimal | None:
 
 
 def combine(source: Source, tickers: dict[TickerKey, Ticker]) -> Reading:
-    """A source's reading: its legs' prices multiplied or divided, times the oldest of them."""
+    """A source's reading: its legs' prices multiplied or divided, times the oldest of them.
+
+    The result is rounded half-even to 12 digits, far below any tick, so that the stored text of
+    a source is exactly what the quote was made of.
+    """
     legs = [(leg, tickers[leg.exchange, leg.symbol]) for leg in source.legs]
     fetched = min((ticker.fetched_ms for _, ticker in legs), default=0)
     stamps = [ticker.at_ms for _, ticker in legs if ticker.at_ms is not None]
@@ -220,6 +225,8 @@ def combine(source: Source, tickers: dict[TickerKey, Ticker]) -> Reading:
                 price *= ticker.price
             else:
                 price /= ticker.price
+        context.prec = SOURCE_DIGITS
+        price = +price
     return Reading(source.name, fetched, None if problem else price, at_ms, problem)
 
 

@@ -1,19 +1,23 @@
 """Coins in the vaults are booked once, whoever sends them and whenever the vault became known."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 
 from portal.core.errors import Conflict, InvalidInput
-from portal.escrow import authorities, jobs
-from portal.escrow.chain import encode_call
+from portal.escrow import authorities, contract, jobs, typed_data
+from portal.escrow.chain import ChainClient, encode_call
 from portal.escrow.contracts import vault_address, vault_implementation
 from portal.escrow.demo import DEV_DEPLOYER, ensure_demo_deployment, mint_demo_coins
+from portal.escrow.deposits import scan_vaults
 from portal.escrow.models import ChainCursor
 from portal.ledger.models import Account
 from portal.markets.models import Market
+from portal.orders.models import Order
 from portal.users.models import User
-from tests.factories.engine import USDT
-from tests.integration.escrow.world import FUNDED, QUANTITY, Person, World
+from tests.factories.engine import USDT, place_order
+from tests.integration.escrow.world import DEAD, FUNDED, QUANTITY, Person, World
 
 pytestmark = [pytest.mark.postgres, pytest.mark.chain]
 
@@ -62,18 +66,7 @@ def test_coins_sent_before_the_wallet_was_known_are_found(world: World) -> None:
     carol = Person("carol")
     world.fund(carol, 7 * USDT)
     world.fund(world.bob, 1 * USDT)
-    with world.database.transaction() as session:
-        user = User(
-            first_name="Carol",
-            last_name="Test",
-            username="carol",
-            email="carol@test.test",
-            active=True,
-            wallet_address=carol.account.address,
-        )
-        session.add(user)
-        session.flush()
-        carol.id = user.id
+    world.join(carol)
     jobs.scan_deposits(world.context)
     jobs.scan_deposits(world.context)
     assert available(world, carol) == 7 * USDT
@@ -88,23 +81,88 @@ def test_coins_that_leave_a_vault_are_booked_as_withdrawn(world: World) -> None:
     assert world.differences() == []
 
 
-def test_coins_that_left_from_under_an_order_are_a_difference(world: World) -> None:
-    sell = {"quantity": 400 * USDT, "owner": world.alice.id, "price": 9200}
-    world.engine.submit(
-        {
-            "kind": "place_order",
-            "market": "USDT-EUR",
-            "side": "sell",
-            "order_type": "limit",
-            "methods": ["sepa"],
-            "max_fee_bps": 100,
-            **sell,
-        }
-    )
+def test_coins_that_leave_from_under_an_order_close_it(world: World) -> None:
+    old = world.engine.submit(place_order(owner=world.alice.id, quantity=100 * USDT))
+    new = world.engine.submit(place_order(owner=world.alice.id, quantity=300 * USDT))
     world.burn(world.alice, 200 * USDT)
     jobs.scan_deposits(world.context)
-    (difference,) = world.differences()
-    assert world.vault(world.alice).lower() in difference
+    with world.database.reader() as session:
+        assert session.get_one(Order, old["order_id"]).status == "open"
+        closed = session.get_one(Order, new["order_id"])
+        assert (closed.status, closed.reason) == ("cancelled", "Its coins have left.")
+    assert world.differences() == []
+
+
+def test_coins_that_leave_from_under_a_trade_are_booked_when_it_ends(world: World) -> None:
+    """Held by a trade they can't be booked at once, and must not be forgotten."""
+    trade_id = world.match()
+    world.burn(world.alice, FUNDED)
+    jobs.scan_deposits(world.context)
+    jobs.scan_deposits(world.context)
+    assert available(world, world.alice) == FUNDED - QUANTITY - QUANTITY // 100
+    assert len(world.differences()) == 1
+    world.work()
+    assert world.trade(trade_id).state == "cancelled"
+    world.work()
+    assert available(world, world.alice) == 0
+    assert world.differences() == []
+
+
+def test_coins_moved_through_a_trade_of_their_own_are_booked(world: World) -> None:
+    """Alice and Bob use the contract past the portal: no delay, no co-signature."""
+    terms, authority = own_trade(world, 200 * USDT)
+    world.send_as(world.alice, contract.open_call(terms, authority, ""))
+    jobs.scan_deposits(world.context)
+    assert available(world, world.alice) == FUNDED - 200 * USDT
+    decision = {"tradeId": contract.escrow_id(terms), "toBuyer": 150 * USDT, "deadline": 2**39}
+    domain = world.deployment.domain
+    bobs = world.bob.sign(typed_data.typed(domain, "Settle", decision))
+    world.send_as(world.alice, contract.settle_call(terms, decision, None, bobs, None))
+    jobs.scan_deposits(world.context)
+    assert available(world, world.alice) == FUNDED - 150 * USDT
+    assert available(world, world.bob) == 150 * USDT
+    assert world.differences() == []
+
+
+def own_trade(world: World, units: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Terms that the portal knows nothing of, with an authority that Alice need not sign."""
+    alice, bob = world.alice.account.address, world.bob.account.address
+    shared = {"token": world.deployment.token("USDT"), "arbiter": DEAD, "feeTo": DEAD}
+    terms = {"salt": "0x" + "07" * 32, "seller": alice, "buyer": bob, "amount": units, "fee": 0}
+    limits = {"maxTotal": units, "maxPerTrade": units, "maxFeeBps": 0, "nonce": 1}
+    opener = "0x0000000000000000000000000000000000000000"
+    soon = world.client.timestamp() + 600
+    authority = {"owner": alice, "opener": opener, "payWindow": 900, "deadline": soon, **limits}
+    return {**terms, **shared, "payBy": soon}, {**authority, **shared}
+
+
+def test_more_coins_than_can_be_counted_block_nobody_elses(world: World) -> None:
+    """Whoever can mint a worthless coin without limit must not stop the scan for everybody."""
+    token = world.deployment.token("USDT")
+    for units in (2**64 + 1, 2**63 - 1, 2**63 - 1):
+        data = encode_call("TestUSDT", "mint", [world.vault(world.bob), units])
+        world.send_as(world.bob, data, to=token)
+    world.fund(world.alice, 5 * USDT)
+    assert available(world, world.alice) == FUNDED + 5 * USDT
+
+
+def test_a_node_that_lags_makes_no_vault_lose_a_deposit(world: World) -> None:
+    class Lagging(ChainClient):
+        def block_number(self) -> int:
+            return super().block_number() - 3
+
+    carol = Person("carol")
+    mint_demo_coins(world.settings, world.database, world.deployment, world.vault(carol), 7 * USDT)
+    for _ in range(3):
+        world.fund(world.bob, 1 * USDT)
+    world.join(carol)
+    with world.database.transaction() as session:
+        reached = session.get_one(ChainCursor, "deposits").block_number
+        world.rpc("anvil_mine", "0x1")
+        session.get_one(ChainCursor, "deposits").block_number = reached + 1
+    scan_vaults(world.context, Lagging(world.settings.rpc_urls))
+    jobs.scan_deposits(world.context)
+    assert available(world, carol) == 7 * USDT
 
 
 def test_the_demo_deploys_once(world: World) -> None:

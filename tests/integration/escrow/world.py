@@ -66,20 +66,24 @@ class World:
         self.engine.close()
 
     def _people(self) -> None:
+        for person in (self.alice, self.bob):
+            self.join(person)
+
+    def join(self, person: Person) -> None:
+        """A person becomes a trader whose wallet is known."""
         with self.database.transaction() as session:
-            for person in (self.alice, self.bob):
-                user = User(
-                    first_name=person.name,
-                    last_name="Test",
-                    username=person.name,
-                    email=f"{person.name}@test.test",
-                    active=True,
-                    kind="trader",
-                    wallet_address=person.account.address,
-                )
-                session.add(user)
-                session.flush()
-                person.id = user.id
+            user = User(
+                first_name=person.name,
+                last_name="Test",
+                username=person.name,
+                email=f"{person.name}@test.test",
+                active=True,
+                kind="trader",
+                wallet_address=person.account.address,
+            )
+            session.add(user)
+            session.flush()
+            person.id = user.id
 
     def _market(self) -> None:
         self.define(commands.define_market(escrow="evm"))

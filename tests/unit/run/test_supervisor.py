@@ -1,5 +1,6 @@
 """The supervisor, watched from outside while it runs small scripts."""
 
+import contextlib
 import json
 import os
 import signal
@@ -60,10 +61,12 @@ def start(tmp_path: Path) -> Iterator[object]:
 
     yield _start
     for run in runs:
-        children = psutil.Process(run.process.pid).children() if run.process.poll() is None else []
+        alive = run.process.poll() is None
+        children = psutil.Process(run.process.pid).children(recursive=True) if alive else []
         run.process.kill()
         for child in children:
-            child.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
         if run.process.stdout and not run.process.stdout.closed:
             run.process.stdout.close()
         run.process.wait()
