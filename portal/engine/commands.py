@@ -15,7 +15,9 @@ from portal.core.money import MAX_UNITS
 Id = Annotated[int, Field(ge=1, le=MAX_UNITS)]
 Units = Annotated[int, Field(ge=0, le=MAX_UNITS)]
 Positive = Annotated[int, Field(ge=1, le=MAX_UNITS)]
-Text = Annotated[str, Field(min_length=1, max_length=500)]
+# PostgreSQL stores no NUL in text: one such command would take its whole batch down.
+_STORABLE = r"^[^\x00]*$"
+Text = Annotated[str, Field(min_length=1, max_length=500, pattern=_STORABLE)]
 Side = Literal["buy", "sell"]
 
 
@@ -24,7 +26,7 @@ class Command(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    key: Annotated[str, Field(min_length=1, max_length=200, pattern=_STORABLE)] | None = None
 
 
 class DefineMarket(Command):
@@ -98,7 +100,7 @@ class PlaceOrder(Command):
     min_trade: Positive | None = None
     max_trade: Positive | None = None
     methods: Annotated[list[Text], Field(min_length=1, max_length=20)]
-    accounts: dict[str, int] = Field(default_factory=dict)
+    accounts: dict[Text, int] = Field(default_factory=dict)
     tif: Literal["GTC", "IOC"] = "GTC"
     max_fee_bps: Annotated[int, Field(ge=0, le=10_000)]
     authority: Text | None = None

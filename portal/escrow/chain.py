@@ -98,17 +98,25 @@ class ChainClient:
         """Logs of a contract in blocks first…last, oldest first, asked for in spans."""
         found: list[LogReceipt] = []
         for start in range(first, last + 1, LOG_SPAN):
+            end = min(last, start + LOG_SPAN - 1)
             wanted: FilterParams = {
                 "address": Web3.to_checksum_address(address),
                 "topics": list(topics),
                 "fromBlock": start,
-                "toBlock": min(last, start + LOG_SPAN - 1),
+                "toBlock": end,
             }
-            found += self._logs(wanted)
+            found += self._logs(wanted, end)
         return found
 
-    def _logs(self, wanted: FilterParams) -> list[LogReceipt]:
-        return self._ask(lambda node: node.eth.get_logs(wanted))
+    def _logs(self, wanted: FilterParams, end: int) -> list[LogReceipt]:
+        """From a node that has all these blocks: others answer with what they have, silently."""
+
+        def ask(node: Web3) -> list[LogReceipt]:
+            if int(node.eth.block_number) < end:
+                raise Web3Exception(f"has not got block {end} yet")
+            return node.eth.get_logs(wanted)
+
+        return self._ask(ask)
 
     def receipt(self, tx_hash: str) -> Receipt | None:
         """The receipt of a mined transaction, or None."""

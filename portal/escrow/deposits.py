@@ -145,7 +145,8 @@ def _book_again(
             continue
         there = (owners, [vault], int(block), int(block))
         found = _movements(context, client, deployment, *there)
-        if all([_submit(context, command) for command, _ in found]):
+        waiting = [command for command, _ in found if not _submit(context, command)]
+        if not waiting:
             with context.database.transaction() as session:
                 session.execute(delete(ChainCursor).where(ChainCursor.name == name))
 

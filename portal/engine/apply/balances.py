@@ -2,14 +2,19 @@
 
 from typing import Any
 
+from portal.core.errors import InvalidInput
+from portal.core.money import MAX_UNITS
 from portal.engine.commands import Deposit, Withdraw
 from portal.engine.state import ShardState
 from portal.ledger import rules
-from portal.ledger.rules import AVAILABLE, AccountKey
+from portal.ledger.rules import AVAILABLE, OUTSIDE, PLATFORM, AccountKey
 
 
 def deposit(state: ShardState, command: Deposit) -> dict[str, Any]:
-    """Credit an owner."""
+    """Credit an owner. Refused beyond what can be counted of all coins of an asset together."""
+    outside = state.balance(AccountKey(PLATFORM, command.asset, OUTSIDE))
+    if command.units - outside > MAX_UNITS:
+        raise InvalidInput("units is more than can be counted.", field="units", value=command.units)
     lines = rules.deposit(command.owner, command.asset, command.units)
     state.post("deposit", lines, reference=command.reference)
     _emit(state, "balance.deposited", command)

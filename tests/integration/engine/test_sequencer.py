@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from portal.core.db import Database
-from portal.core.errors import Conflict, PortalError, Unavailable
+from portal.core.errors import Conflict, InvalidInput, PortalError, Unavailable
 from portal.engine import replay
 from portal.engine.sequencer import Sequencer
 from portal.engine.store import Fenced
@@ -186,3 +186,22 @@ def test_many_amounts_survive_the_journey(sequencer: Sequencer, database: Databa
     assert balances[BOB, "available"] == 100 * USDT - 1000
     assert balances[0, "fee_income"] == 1000
     assert sum(balances.values()) == 0
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {"kind": "cancel_order", "order_id": 1, "reason": "a\x00b"},
+        deposit(reference="a\x00b"),
+        deposit(key="a\x00b"),
+        deposit(asset="a\x00b"),
+        deposit(units=2**63 - 1),
+        place_order(accounts={"sepa\x00": 1}),
+    ],
+)
+def test_a_command_that_can_not_be_stored_takes_no_other_down(
+    sequencer: Sequencer, poison: dict[str, Any]
+) -> None:
+    refused, placed = sequencer.run([poison, place_order()])
+    assert isinstance(refused, InvalidInput)
+    assert isinstance(placed, dict)
