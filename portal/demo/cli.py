@@ -1,5 +1,6 @@
 """`portal demo …`."""
 
+import logging
 import sys
 
 import click
@@ -25,6 +26,7 @@ def seed(settings: Settings) -> None:
 
 def trade(settings: Settings, *, as_json: bool) -> None:
     """One whole trade through the HTTP API of the running portal; exit 1 when it fails."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     say = (lambda line: None) if as_json else click.echo
     try:
         report = trade_run.run(settings, say)

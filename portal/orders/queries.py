@@ -192,7 +192,9 @@ def _index(state: MarketState | None) -> tuple[int | None, str | None]:
     ticks = live_index(state.index_ticks, state.index_until_ms, now_ms())
     if ticks is None and state.index_ticks is not None:
         return None, "The price feed has stopped; its last price is too old."
-    return ticks, state.index_reason
+    if ticks is None:
+        return None, state.index_reason or "The first price is still being fetched."
+    return ticks, None
 
 
 def asset(session: Session, code: str) -> Asset:

@@ -187,6 +187,25 @@ class Phone:
         self.picture("11-release")
         self.tap("trade-release-confirm")
 
+    def dispute(self, reason: str, statement: str) -> None:
+        """Ask staff to decide."""
+        self.tap("trade-dispute")
+        self.tap(f"trade-dispute-{reason}")
+        self.type("trade-dispute-statement", statement)
+        self.picture("11-dispute")
+        self.tap("trade-dispute-confirm")
+
+    def say_in_dispute(self, text: str) -> None:
+        """Add a statement."""
+        self.type("trade-statement", text)
+        self.tap("trade-statement-send")
+        self.sees("trade-dispute-panel", text)
+
+    def claim(self) -> None:
+        """Sign for what the decision gives."""
+        self.tap("trade-claim")
+        self.tap("trade-claim-confirm")
+
     def transactions(self) -> list[str]:
         """Hashes of the trade's chain transactions, as shown."""
         rows = self.page.get_by_test_id("trade-tx")
