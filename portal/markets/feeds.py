@@ -154,7 +154,8 @@ def make_client(exchange: str, timeout_ms: int, replay_url: str | None = None) -
         )
     kind: Callable[[dict[str, Any]], Any] = getattr(ccxt, exchange)
     config: dict[str, Any] = {
-        "enableRateLimit": True,
+        # Exchanges count our requests; the replay server on this machine does not.
+        "enableRateLimit": replay_url is None,
         "timeout": timeout_ms,
         "number": str,
         # Deposit networks and fees of every coin are megabytes no ticker needs.

@@ -1,4 +1,4 @@
-"""When people don't agree, through the screens: a dispute, a staff decision, coins where it says."""
+"""When people do not agree: a dispute, a staff decision, coins where it says."""
 
 from pathlib import Path
 
