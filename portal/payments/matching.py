@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from portal.core.clock import from_ms
@@ -99,8 +99,26 @@ class Matcher:
         row.trade_id, row.matched_by = expected.trade_id, by
         row.name_match = judgement.name_match
         row.state, row.reason = judgement.state, judgement.reason
-        if row.state == "verifying" and (problem := self.used_already(row)):
+        if line.reversal:
+            self._take_back(row)
+        elif row.state == "verifying" and (
+            problem := self._reversed(row) or self.used_already(row)
+        ):
             row.state, row.reason = "manual", problem
+
+    def _take_back(self, reversal: LineRow) -> None:
+        """Money that went back proves nothing any more, if the engine was not told yet."""
+        self.session.execute(
+            update(LineRow)
+            .where(LineRow.trade_id == reversal.trade_id, LineRow.state == "verifying")
+            .values(state="manual", reason=f"Line {reversal.id} says that the money went back.")
+        )
+
+    def _reversed(self, row: LineRow) -> str | None:
+        """Banks may list the newest first: the way back before the way there."""
+        query = select(LineRow.id).where(LineRow.trade_id == row.trade_id, LineRow.reversal)
+        back = self.session.scalar(query.limit(1))
+        return f"Line {back} says that money of this trade went back." if back else None
 
     def used_already(self, row: LineRow) -> str | None:
         """One payment verifies one trade, once; a file sent twice must not verify another."""

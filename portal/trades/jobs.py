@@ -50,7 +50,9 @@ def _clear(context: JobContext, command: dict[str, object]) -> bool:
         context.engine.submit(command)
     except InvalidInput as refusal:
         if refusal.field not in ("maker_fee", "taker_fee"):
-            raise
+            # One trade's odd answer must not keep the others from being cleared.
+            _log.error("not cleared", trade=command["trade_id"], error=refusal.message)
+            return False
         denial = {
             "kind": "clear_trade",
             "trade_id": command["trade_id"],

@@ -13,6 +13,7 @@ def define(state: ShardState, command: DefineMarket) -> dict[str, Any]:
     """Create a market or change its terms. Its assets and places never change."""
     terms = MarketTerms(**command.model_dump(exclude={"key", "kind"}))
     market = state.markets.get(command.id)
+    _refuse_two_escrows(state, terms)
     if market is None:
         market = state.markets[command.id] = MarketInShard(terms)
     else:
@@ -50,6 +51,18 @@ def _refuse_overflow(terms: MarketTerms, price: int) -> None:
     )
     if total > MAX_UNITS:
         raise InvalidInput("price is too large for this market.", field="price", value=price)
+
+
+def _refuse_two_escrows(state: ShardState, terms: MarketTerms) -> None:
+    """Sold in the ledger, coins in the seller's vault on chain would still be the seller's."""
+    for other in state.markets.values():
+        if other.terms.base == terms.base and other.terms.escrow != terms.escrow:
+            raise InvalidInput(
+                f"{terms.base} is escrowed otherwise on {other.terms.id}: one coin, one escrow.",
+                field="escrow",
+                value=terms.escrow,
+                hint=f"Choose the escrow of {other.terms.id}.",
+            )
 
 
 def _refuse_new_units(old: MarketTerms, new: MarketTerms) -> None:

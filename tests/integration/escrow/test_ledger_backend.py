@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from portal.escrow import service
+from portal.markets.models import AssetRow
 from portal.trades.models import Trade
 from tests.factories import engine as commands
 from tests.factories.engine import USDT
@@ -15,7 +16,10 @@ pytestmark = [pytest.mark.postgres, pytest.mark.chain]
 
 def matched(world: World) -> int:
     market: dict[str, Any] = {"market": "IN-LEDGER"}
-    world.define(commands.define_market(id="IN-LEDGER", escrow="ledger"))
+    with world.database.transaction() as session:
+        session.merge(AssetRow(code="BTC", name="Bitcoin", kind="coin", places=6))
+    world.define(commands.define_market(id="IN-LEDGER", base="BTC", escrow="ledger"))
+    world.engine.submit(commands.deposit(owner=world.alice.id, asset="BTC"))
     world.engine.submit(commands.place_order(owner=world.alice.id, **market))
     bid = commands.place_order(owner=world.bob.id, side="buy", **market)
     (trade_id,) = world.engine.submit(bid)["trades"]

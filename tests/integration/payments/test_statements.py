@@ -242,6 +242,23 @@ def test_not_even_staff_accepts_what_must_never_be(world: World, change: dict[st
     assert (world.lines()[0].state, world.trade(trade_id).state) == ("manual", "paid")
 
 
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_money_that_went_back_before_the_buyers_word_verifies_nothing(
+    world: World, newest_first: bool
+) -> None:
+    trade_id = world.locked()
+    told = [world.entry(trade_id), world.entry(trade_id, reversal=True, bank_ref="BACK")]
+    if newest_first:
+        world.bank_says(*reversed(told))
+    else:
+        world.bank_says(told[0])
+        world.bank_says(told[1], message_id="MSG-2")
+    world.mark_paid(trade_id)
+    assert run_verifying(world.context) == 0
+    assert world.trade(trade_id).state == "paid"
+    assert {line.state for line in world.lines()} == {"manual"}
+
+
 def test_staff_dismisses_a_line_with_a_reason(world: World) -> None:
     world.bank_says(Entry(reference=""))
     (line,) = world.lines()

@@ -313,3 +313,11 @@ def test_a_halted_market_takes_no_order(shard: Shard) -> None:
 def test_a_markets_units_cannot_be_changed(shard: Shard) -> None:
     with pytest.raises(InvalidInput, match="base_places"):
         shard.do(define_market(base_places=8))
+
+
+def test_a_coin_has_one_kind_of_escrow(shard: Shard) -> None:
+    """Else the ledger could sell coins that the seller takes out of their vault afterwards."""
+    with pytest.raises(InvalidInput) as caught:
+        shard.do(define_market(id="USDT-USD", escrow="evm"))
+    assert caught.value.field == "escrow"
+    shard.do(define_market(id="USDT-USD"))
