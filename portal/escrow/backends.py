@@ -139,6 +139,8 @@ class EvmBackend:
             return _refused(trade, "the seller's order was not signed")
         if not buyer:
             return _refused(trade, "the buyer has no wallet")
+        if trade.base not in deployment.tokens:
+            return _refused(trade, f"{trade.base} has no token contract on this chain")
         escrow = session.get(EscrowRecord, trade.id)
         if escrow is None:
             terms = self._terms(session, trade, deployment, authority.payload, str(buyer))

@@ -122,7 +122,8 @@ class IntentRunner:
         """Advance every intent that is due; returns how many were.
 
         Raises Unavailable when the chain does not answer; everything stored stays as it was. A
-        node that only refuses one transaction does not keep the others waiting.
+        node that only refuses one transaction, or answers one with nonsense, does not keep the
+        others waiting.
         """
         waiting = self._due()
         for intent_id in waiting:
@@ -131,6 +132,9 @@ class IntentRunner:
             except Unavailable as error:
                 self._client.block_number()
                 self._note(intent_id, error.message)
+            except Exception as error:
+                log.exception("escrow.defect", intent=intent_id)
+                self._note(intent_id, f"{type(error).__name__}: {error}".replace("\0", ""))
         return len(waiting)
 
     def _advance(self, intent_id: int) -> None:

@@ -243,9 +243,16 @@ def _mark_reported(database: Database, intent_id: int) -> None:
 
 
 def _advance(context: JobContext, known: dict[str, EscrowBackend], trade_id: int) -> None:
-    with context.database.transaction() as session:
-        trade = session.get(Trade, trade_id)
-        commands = [] if trade is None else known[trade.escrow].advance(session, trade)
+    try:
+        with context.database.transaction() as session:
+            trade = session.get(Trade, trade_id)
+            commands = [] if trade is None else known[trade.escrow].advance(session, trade)
+    except Unavailable:
+        raise
+    except PortalError as error:
+        # It waits for its next event; the other trades must not wait with it.
+        log.error("escrow.not_advanced", trade=trade_id, why=str(error))
+        return
     for command in commands:
         submit(context.engine, command)
 

@@ -55,7 +55,7 @@ def _refusal(trade_id: int, decision: Decision) -> dict[str, Any]:
         "key": f"clear:{trade_id}:{decision.verdict.value}",
         "trade_id": trade_id,
         "decision": decision.verdict.value,
-        "reason": decision.reason.strip()[:_LONGEST],
+        "reason": _storable(decision.reason) or "No reason was given.",
     }
 
 
@@ -68,5 +68,10 @@ def _clearance(trade_id: int, fees: Fees) -> dict[str, Any]:
         "decision": "allow",
         "maker_fee": fees.maker.units,
         "taker_fee": fees.taker.units,
-        "fee_note": fees.explanation.strip()[:_LONGEST] or None,
+        "fee_note": _storable(fees.explanation) or None,
     }
+
+
+def _storable(text: str) -> str:
+    """A plugin's words without what neither JSON nor PostgreSQL can carry."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "").strip()[:_LONGEST]

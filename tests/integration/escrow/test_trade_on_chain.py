@@ -1,10 +1,12 @@
 """Whole trades on a real chain: every way a trade can end."""
 
 import pytest
+from sqlalchemy import delete
 
 from portal.core.errors import Conflict, InvalidInput
 from portal.escrow import service, typed_data
 from portal.escrow.deployment import fee_address
+from portal.escrow.models import ChainDeployment
 from portal.trades.models import Trade
 from tests.integration.escrow.world import ESCROWED, FEE, FUNDED, World
 
@@ -107,6 +109,15 @@ def test_an_unsigned_order_ends_the_trade_and_frees_the_coins(world: World) -> N
     assert trade.state == "cancelled"
     assert "was not signed" in str(trade.reason)
     assert world.differences() == []
+
+
+def test_a_coin_without_a_token_ends_its_trade_and_blocks_no_other(world: World) -> None:
+    first = world.match()
+    with world.database.transaction() as session:
+        session.execute(delete(ChainDeployment).where(ChainDeployment.name == "token:USDT"))
+    service.process_events(world.context)
+    assert world.trade(first).state == "cancelled"
+    assert "no token" in str(world.trade(first).reason)
 
 
 def test_an_escrow_that_the_contract_refuses_ends_the_trade(world: World) -> None:

@@ -6,13 +6,17 @@ import pytest
 
 from portal.core.errors import Conflict, NotFound
 from portal.core.money import Asset, Money
+from portal.engine import frames
 from portal.payments.clearing import clearance_command, clearing_command
 from portal.payments.facts import trade_facts
 from portal.payments.instructions import instructions
+from portal.plugin_api import Decision
 from portal.plugin_host.models import PluginSetting
 from portal.trades.jobs import run_clearing
+from portal.trades.models import Trade
 from portal.users.models import User
 from tests.integration.payments.world import QUANTITY, World
+from tests.integration.plugins.providers import Answering, host_of
 
 pytestmark = pytest.mark.postgres
 EUR = Asset("EUR", 2)
@@ -129,3 +133,19 @@ def told(world: World, trade_id: int, viewer: int) -> Any:
     with world.database.reader() as session:
         trade = world.trade(trade_id)
         return instructions(session, world.host, world.sealer, trade, viewer)
+
+
+@pytest.mark.parametrize("words", ["a\x00b", "a\ud800b", "\x00", "x" * 600])
+def test_whatever_words_a_plugin_finds_every_trade_gets_its_answer(
+    world: World, words: str
+) -> None:
+    rules = Answering("odd", Decision.hold(words))
+    host = host_of(world.desk.settings, world.database, rules, *world.host.providers.values())
+    with world.database.transaction() as session:
+        host.set_enabled(session, "odd", True, actor="user:9")
+    trades = [world.matched(), world.matched()]
+    with world.database.reader() as session:
+        for trade_id in trades:
+            command = clearing_command(session, host, session.get_one(Trade, trade_id))
+            world.engine.submit(frames.unpack(frames.pack(command)[frames.HEADER.size :]))
+    assert {world.trade(trade_id).state for trade_id in trades} == {"held"}
