@@ -47,6 +47,7 @@ _ACTS: dict[Allowed, Event] = {
     "dispute": Event.DISPUTE,
 }
 _PAYING = (State.ESCROW_LOCKED, State.AWAITING_PAYMENT, State.PAID, State.VERIFIED, State.DISPUTED)
+_RESOLVED = (State.RESOLVED_BUYER, State.RESOLVED_SELLER, State.RESOLVED_SPLIT)
 _MATCH_WORDS = {
     NameMatch.MATCH: "A bank statement shows the payment, from an account in the buyer's name.",
     NameMatch.CLOSE: "A payment arrived from a name close to the buyer's. Staff looks at it.",
@@ -112,12 +113,30 @@ class TransactionView:
 
 
 @dataclass(frozen=True)
+class EscrowTerms:
+    """The contract's Terms; their EIP-712 struct hash is the escrow's id. Whole numbers are
+    decimal strings: `amount` and `fee` in token units, `payBy` a Unix second.
+    """
+
+    salt: str
+    seller: str
+    buyer: str
+    arbiter: str
+    token: str
+    amount: str
+    fee: str
+    feeTo: str  # noqa: N815 (the contract's names)
+    payBy: str  # noqa: N815
+
+
+@dataclass(frozen=True)
 class EscrowView:
-    """Where the coins are locked."""
+    """Where the coins are locked. No terms before opening, nor for an escrow in the ledger."""
 
     backend: str
     status: str
     escrow_id: str | None
+    terms: EscrowTerms | None
     transactions: list[TransactionView]
 
 
@@ -132,7 +151,9 @@ class StatementView:
 
 @dataclass(frozen=True)
 class DisputeView:
-    """A dispute's ticket; `opened_by` is buyer, seller, staff or system."""
+    """A dispute's ticket; `opened_by` is buyer, seller, staff or system. `to_buyer` is the gross
+    part of the escrow that the decision gives the buyer, in the base coin; null while undecided.
+    """
 
     reason: str
     opened_by: str
@@ -140,6 +161,7 @@ class DisputeView:
     status: str
     statements: list[StatementView]
     outcome: str | None
+    to_buyer: str | None
     decision: str | None
 
 
@@ -193,7 +215,7 @@ def trade_view(
         payment=_payment(session, host, sealer, trade, role),
         verification=_verification(session, trade),
         escrow=_escrow(session, trade),
-        dispute=_dispute(session, trade),
+        dispute=_dispute(session, trade, digits),
         allowed=allowed(session, trade, role),
     )
 
@@ -301,14 +323,16 @@ def _escrow(session: Session, trade: Trade) -> EscrowView:
         backend=trade.escrow,
         status=record.status if record else "none",
         escrow_id=record.escrow_id if record else None,
+        terms=EscrowTerms(**record.terms) if record and record.terms else None,
         transactions=[TransactionView(item.kind, item.tx_hash, item.status) for item in intents],
     )
 
 
-def _dispute(session: Session, trade: Trade) -> DisputeView | None:
+def _dispute(session: Session, trade: Trade, digits: Places) -> DisputeView | None:
     ticket = session.get(Dispute, trade.id)
     if ticket is None:
         return None
+    share = _decided_share(trade, ticket)
     said = session.scalars(
         select(DisputeStatement)
         .where(DisputeStatement.trade_id == trade.id)
@@ -324,8 +348,16 @@ def _dispute(session: Session, trade: Trade) -> DisputeView | None:
             StatementView(_name(parties, row.user_id), _moment(row.at), row.text) for row in said
         ],
         outcome=ticket.outcome,
+        to_buyer=None if share is None else units_text(share, digits.base),
         decision=ticket.decision,
     )
+
+
+def _decided_share(trade: Trade, ticket: Dispute) -> int | None:
+    """A trade is resolved a moment before its ticket is; a ticket can end without a decision."""
+    if ticket.outcome is not None:
+        return ticket.to_buyer
+    return trade.to_buyer if State(trade.state) in _RESOLVED else None
 
 
 def _name(parties: Mapping[Any, str], user_id: int | None) -> str:

@@ -784,7 +784,8 @@ export interface components {
         };
         /**
          * DisputeView
-         * @description A dispute's ticket; `opened_by` is buyer, seller, staff or system.
+         * @description A dispute's ticket; `opened_by` is buyer, seller, staff or system. `to_buyer` is the gross
+         *     part of the escrow that the decision gives the buyer, in the base coin; null while undecided.
          */
         DisputeView: {
             /** Reason */
@@ -799,6 +800,8 @@ export interface components {
             statements: components["schemas"]["StatementView"][];
             /** Outcome */
             outcome: string | null;
+            /** To Buyer */
+            to_buyer: string | null;
             /** Decision */
             decision: string | null;
         };
@@ -874,8 +877,33 @@ export interface components {
             hint?: string | null;
         };
         /**
+         * EscrowTerms
+         * @description The contract's Terms; their EIP-712 struct hash is the escrow's id. Whole numbers are
+         *     decimal strings: `amount` and `fee` in token units, `payBy` a Unix second.
+         */
+        EscrowTerms: {
+            /** Salt */
+            salt: string;
+            /** Seller */
+            seller: string;
+            /** Buyer */
+            buyer: string;
+            /** Arbiter */
+            arbiter: string;
+            /** Token */
+            token: string;
+            /** Amount */
+            amount: string;
+            /** Fee */
+            fee: string;
+            /** Feeto */
+            feeTo: string;
+            /** Payby */
+            payBy: string;
+        };
+        /**
          * EscrowView
-         * @description Where the coins are locked.
+         * @description Where the coins are locked. No terms before opening, nor for an escrow in the ledger.
          */
         EscrowView: {
             /** Backend */
@@ -884,6 +912,7 @@ export interface components {
             status: string;
             /** Escrow Id */
             escrow_id: string | null;
+            terms: components["schemas"]["EscrowTerms"] | null;
             /** Transactions */
             transactions: components["schemas"]["TransactionView"][];
         };

@@ -10,7 +10,9 @@ from portal.core.jobs import JobContext
 from portal.core.settings import Settings
 from portal.escrow import jobs
 from portal.escrow.chain import ChainClient
+from portal.escrow.contract import escrow_id
 from portal.escrow.demo import ensure_demo_deployment
+from portal.escrow.typed_data import STRUCTS
 from portal.trades.jobs import run_clearing
 from portal.trades.service import resolve_dispute
 from portal.trades.tickets import run_tickets
@@ -115,6 +117,24 @@ def test_coins_reach_the_buyers_vault(world: World, alice: Trader, bob: Trader) 
     assert coins(world, bob) == int(done["buyer_gets"].replace(".", ""))
 
 
+def test_both_see_the_terms_that_the_escrow_was_opened_with(
+    world: World, alice: Trader, bob: Trader
+) -> None:
+    trade_id = locked(world, alice, bob)
+    seen = bob.get(f"/trades/{trade_id}").json
+    terms, config = seen["escrow"]["terms"], bob.get("/config").json["chain"]
+    assert alice.get(f"/trades/{trade_id}").json["escrow"]["terms"] == terms
+    assert list(terms) == [name for name, _ in STRUCTS["Terms"]]
+    assert escrow_id(terms) == seen["escrow"]["escrow_id"]
+    assert (terms["seller"], terms["buyer"], terms["token"]) == (
+        alice.get("/me").json["wallet"]["address"],
+        bob.get("/me").json["wallet"]["address"],
+        config["tokens"]["USDT"],
+    )
+    locks, gets = (int(seen[name].replace(".", "")) for name in ("seller_locks", "buyer_gets"))
+    assert (terms["amount"], terms["fee"]) == (str(locks), str(locks - gets))
+
+
 def test_a_buyers_cancellation_is_signed(world: World, alice: Trader, bob: Trader) -> None:
     trade_id = locked(world, alice, bob)
     refused = bob.post(f"/trades/{trade_id}/cancel", {})
@@ -139,6 +159,7 @@ def test_a_decision_is_claimed_by_the_one_it_favours(
     assert bob.get(f"/trades/{trade_id}").json["allowed"] == []
     seen = alice.get(f"/trades/{trade_id}").json
     assert (seen["action"], seen["allowed"]) == ("claim", ["claim"])
+    assert seen["dispute"]["to_buyer"] == "0.000000"
     body = {"signatures": signed(alice, trade_id, "claim")}
     assert alice.post(f"/trades/{trade_id}/claim", body).status_code == 200
     work(world)

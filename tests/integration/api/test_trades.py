@@ -56,6 +56,7 @@ def test_the_whole_way(world: World, alice: Trader, bob: Trader) -> None:
     early = bob.get(f"/trades/{trade_id}").json
     assert (early["state"], early["role"], early["action"]) == ("matched", "buyer", "wait")
     assert (early["payment"], early["counterparty"]["legal_name"]) == (None, None)
+    assert early["escrow"]["terms"] is None
     run_jobs(world)
     seen = bob.get(f"/trades/{trade_id}").json
     assert (seen["state"], seen["action"], seen["timer"]) == (
@@ -67,6 +68,7 @@ def test_the_whole_way(world: World, alice: Trader, bob: Trader) -> None:
     assert seen["payment"]["qr_svg"].startswith(("<svg", "<?xml"))
     assert seen["counterparty"]["legal_name"] == "Alice Example"
     assert seen["allowed"] == ["paid", "cancel"]
+    assert seen["escrow"]["terms"] is None  # The ledger needs none.
     assert bob.get(f"/trades/{trade_id}/signing", act="paid").json == {"typed_data": []}
     assert bob.post(f"/trades/{trade_id}/paid", {}).json["state"] == "paid"
     expected = alice.get(f"/trades/{trade_id}").json
@@ -155,6 +157,7 @@ def test_a_dispute_is_argued_and_decided(world: World, alice: Trader, bob: Trade
         f"/trades/{trade_id}/dispute", {"reason": "paid_not_released", "statement": "I paid."}
     )
     assert opened.json["dispute"]["opened_by"] == "buyer"
+    assert opened.json["dispute"]["to_buyer"] is None
     said = alice.post(f"/trades/{trade_id}/statements", {"text": "Nothing came."})
     assert [row["by"] for row in said.json["dispute"]["statements"]] == ["buyer", "seller"]
     assert said.json["allowed"] == ["release", "statement"]
@@ -167,6 +170,7 @@ def test_a_dispute_is_argued_and_decided(world: World, alice: Trader, bob: Trade
     seen = alice.get(f"/trades/{trade_id}").json
     assert (seen["state"], seen["action"]) == ("resolved_split", None)
     assert (seen["dispute"]["outcome"], seen["dispute"]["decision"]) == ("split", "Half each.")
+    assert seen["dispute"]["to_buyer"] == "0.00500000"
 
 
 def test_a_released_dispute_closes_its_ticket(world: World, alice: Trader, bob: Trader) -> None:
@@ -174,7 +178,8 @@ def test_a_released_dispute_closes_its_ticket(world: World, alice: Trader, bob: 
     bob.post(f"/trades/{trade_id}/dispute", {"reason": "other", "statement": "Hello?"})
     assert release(world, alice, trade_id).json["state"] == "released"
     run_jobs(world)
-    assert alice.get(f"/trades/{trade_id}").json["dispute"]["status"] == "settled"
+    ended = alice.get(f"/trades/{trade_id}").json["dispute"]
+    assert (ended["status"], ended["to_buyer"]) == ("settled", None)
 
 
 def staff(world: World) -> int:
