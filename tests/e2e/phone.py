@@ -6,6 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from portal.demo.client import Codes
+from portal.demo.people import Person
 
 PASSWORD = "a long enough password"
 # Locking and settling wait for blocks and for the sweeps that look at them.
@@ -99,6 +100,16 @@ class Phone:
         self.tap("signup-confirm")
         self.page.wait_for_url("**/wallet")
 
+    def log_in(self, person: Person) -> None:
+        """As somebody who has signed up before."""
+        self._codes = Codes(person.totp_secret)
+        self.page.goto("/login")
+        self.type("login-email", person.email)
+        self.type("login-password", person.password)
+        self.type("login-code", self.code())
+        self.tap("login-submit")
+        self.page.wait_for_url("**/market*")
+
     def code(self) -> str:
         """A fresh code of the authenticator."""
         assert self._codes is not None
@@ -142,6 +153,36 @@ class Phone:
         self.tap("order-confirm")
         self.page.wait_for_url("**/orders")
         expect(self.page.get_by_test_id("order-card")).to_have_count(1)
+
+    def offer_over_the_index(self, market: str, quantity: str, percent: str) -> None:
+        """Post a sell order whose price follows the index."""
+        self.page.goto(f"/market/{market}")
+        self.tap("market-post")
+        self.tap("order-side-sell")
+        self.tap("order-kind-floating")
+        self.type("order-margin", percent)
+        self.type("order-quantity", quantity)
+        self.picture("6-floating")
+        self.tap("order-confirm")
+        self.page.wait_for_url("**/orders")
+
+    def buy_at_market(self, market: str, quantity: str) -> int:
+        """Place a market order to buy; returns the number of the trade it made."""
+        self.page.goto(f"/market/{market}")
+        self.tap("market-post")
+        self.tap("order-side-buy")
+        self.tap("order-type-market")
+        self.type("order-quantity", quantity)
+        self.picture("8-market-order")
+        self.tap("order-confirm")
+        self.page.wait_for_url("**/trades/*")
+        return int(self.page.url.rstrip("/").rsplit("/", 1)[1])
+
+    def cancel(self) -> None:
+        """Step back from the trade."""
+        self.tap("trade-cancel")
+        self.picture("10-cancel")
+        self.tap("trade-cancel-confirm")
 
     def take_best_offer(self, quantity: str) -> int:
         """Buy from the first offer in the market; returns the trade's number."""
