@@ -22,7 +22,7 @@ from portal.core.db import Database, libpq_url
 from portal.core.jobs import JobContext
 from portal.core.settings import Settings
 from portal.engine.client import EngineClient
-from portal.escrow.jobs import run_escrow_events, scan_deposits, track_intents
+from portal.escrow.jobs import run_escrow_events, scan_deposits, sweep_escrows, track_intents
 from portal.job_runs import close_lost_runs, recorded, run_prune
 from portal.markets.jobs import run_market_sync, run_price_sweep, run_quote_prune
 from portal.payments.verifying import run_verifying
@@ -63,6 +63,7 @@ JOBS = (
     Job("trades.tickets", run_tickets, _sweep),
     Job("payments.verifying", run_verifying, _sweep),
     Job("escrow.events", run_escrow_events, _sweep),
+    Job("escrow.sweep", sweep_escrows, lambda settings: 30.0),
     Job("escrow.intents", track_intents, _sweep),
     Job("escrow.deposits", scan_deposits, _sweep),
     Job("jobs.prune", run_prune, lambda settings: 60.0),

@@ -5,7 +5,7 @@ from functools import cache
 from portal.core.jobs import JobContext
 from portal.escrow.chain import ChainClient
 from portal.escrow.deposits import scan_vaults
-from portal.escrow.service import process_events, report_outcomes, run_intents
+from portal.escrow.service import process_events, report_outcomes, run_intents, sweep_trades
 
 
 @cache
@@ -17,6 +17,11 @@ def chain_client(urls: tuple[str, ...]) -> ChainClient:
 def run_escrow_events(context: JobContext) -> str:
     """Lock, pay out and refund as the engine's events ask."""
     return f"{process_events(context)} events read"
+
+
+def sweep_escrows(context: JobContext) -> str:
+    """Look again at trades whose escrow should have opened or paid out."""
+    return f"{sweep_trades(context)} trades wait for their escrow"
 
 
 def track_intents(context: JobContext) -> str:

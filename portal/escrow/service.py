@@ -5,7 +5,7 @@ to the engine carry a key made of the trade, so that a retry never counts twice.
 """
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -53,6 +53,15 @@ STREAMS: dict[str, frozenset[str] | None] = {
     PORTAL_STREAM: frozenset({SIGNED_EVENT}),
 }
 BATCH = 500
+_WAITING = (
+    State.LOCKING,
+    State.RELEASED,
+    State.CANCELLED,
+    State.EXPIRED,
+    State.RESOLVED_BUYER,
+    State.RESOLVED_SELLER,
+    State.RESOLVED_SPLIT,
+)
 _ACTS = frozenset(str(act) for act in Act)
 _RECORD_STATUS = {
     Act.OPEN: "open",
@@ -87,6 +96,27 @@ def _process(
             _move_cursor(session, stream, events[-1].seq)
         done += len(events)
     return done
+
+
+def sweep_trades(context: JobContext) -> int:
+    """Look again at every trade that waits for its escrow; returns how many there are.
+
+    Heals what an error on a trade's event left behind: what is under way is not begun twice.
+    """
+    known = backends(context.settings)
+    with context.database.reader() as session:
+        waiting = session.scalars(
+            select(Trade.id)
+            .where(
+                Trade.state.in_(_WAITING),
+                ~Trade.settled,
+                or_(Trade.locked, Trade.state == State.LOCKING),
+            )
+            .order_by(Trade.id)
+        ).all()
+    for trade_id in waiting:
+        _advance(context, known, trade_id)
+    return len(waiting)
 
 
 def run_intents(context: JobContext, client: ChainClient) -> int:
@@ -250,8 +280,11 @@ def _advance(context: JobContext, known: dict[str, EscrowBackend], trade_id: int
     except Unavailable:
         raise
     except PortalError as error:
-        # It waits for its next event; the other trades must not wait with it.
+        # The sweep comes back to it; the other trades must not wait with it.
         log.error("escrow.not_advanced", trade=trade_id, why=str(error))
+        return
+    except Exception:
+        log.exception("escrow.not_advanced", trade=trade_id)
         return
     for command in commands:
         submit(context.engine, command)

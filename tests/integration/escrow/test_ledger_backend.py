@@ -54,3 +54,18 @@ def test_nothing_is_to_be_signed(world: World) -> None:
         assert service.signing_requests(session, trade, "buyer", "paid") == []
         service.store_signatures(session, trade, "buyer", "paid", {})
     assert world.trade(trade_id).quantity == 100 * USDT
+
+
+def test_a_trade_whose_event_was_lost_is_found_by_the_sweep(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade_id = matched(world)
+    world.act("cancel_trade", trade_id, world.bob)
+    with monkeypatch.context() as broken:
+        broken.setattr(service, "backends", lambda settings: {})
+        service.process_events(world.context)
+    assert service.process_events(world.context) == 0
+    assert world.trade(trade_id).state == "cancelled"
+    assert service.sweep_trades(world.context) == 1
+    assert world.trade(trade_id).state == "refunded"
+    assert service.sweep_trades(world.context) == 0
