@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from portal.core.clock import now_ms
 from portal.core.errors import Conflict, NotFound
 from portal.core.money import Money
 from portal.core.sealed import Sealer
@@ -11,11 +12,14 @@ from portal.payments.facts import asset
 from portal.plugin_api import PaymentInstructions, PaymentRequest
 from portal.plugin_host.host import PluginHost
 from portal.trades.models import Trade
+from portal.trades.rules import State
 from portal.users.models import PaymentAccount
 from portal.users.payment_accounts import open_account
 
-_OPEN = frozenset({"escrow_locked", "awaiting_payment", "paid", "verified", "disputed"})
-_NOT_YET = frozenset({"matched", "held", "locking"})
+_OPEN = frozenset(
+    {State.ESCROW_LOCKED, State.AWAITING_PAYMENT, State.PAID, State.VERIFIED, State.DISPUTED}
+)
+_NOT_YET = frozenset({State.MATCHED, State.HELD, State.LOCKING})
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,13 @@ def payee_fields(session: Session, sealer: Sealer, trade: Trade) -> dict[str, st
 
 
 def _check_state(trade: Trade) -> None:
+    late = trade.state == State.AWAITING_PAYMENT and now_ms() > (trade.payment_deadline_ms or 0)
+    if late:
+        raise Conflict(
+            "The time to pay is over: don't pay any more, the coins go back to the seller.",
+            field="trade_id",
+            value=trade.id,
+        )
     if trade.state in _NOT_YET:
         raise Conflict(
             "The seller's coins are not locked yet: don't pay before they are.",

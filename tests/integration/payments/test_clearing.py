@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from portal.core.clock import now_ms
 from portal.core.errors import Conflict, NotFound
 from portal.core.money import Asset, Money
 from portal.engine import frames
@@ -126,6 +127,15 @@ def test_nothing_is_shown_after_the_end(world: World) -> None:
     trade_id = world.locked()
     world.engine.submit({"kind": "cancel_trade", "trade_id": trade_id, "actor": world.buyer[0]})
     with pytest.raises(Conflict, match="nothing is to be paid"):
+        told(world, trade_id, world.buyer[0])
+
+
+def test_nobody_is_told_to_pay_when_the_time_is_over(world: World) -> None:
+    trade_id = world.locked()
+    with world.database.transaction() as session:
+        # The clock's job is late: the row still says that payment is awaited.
+        session.get_one(Trade, trade_id).payment_deadline_ms = now_ms() - 1
+    with pytest.raises(Conflict, match="time to pay is over"):
         told(world, trade_id, world.buyer[0])
 
 
