@@ -1,11 +1,13 @@
 import type { Trade, TypedData } from '../src/api/types'
+import { tradeIdOf } from '../src/wallet/trade-id.ts'
 
 /** Made-up data for looking at screens; states that are rare in real life are all here. */
 const ESCROW = '0x5FbDB2315678afecb367f032d93F642f64180aa3'
 const TOKEN = '0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512'
 const ARBITER = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'
 const VAULT = '0x9fE46736679d2D9a65F0992F2272dE9f3c7fa6e0'
-const ID = `0x${'ab'.repeat(32)}`
+const PARTNER = '0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC'
+const STRANGER = '0x90F79bf6EB2c4f870365E785982E1f101E93b906'
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString()
 const wallets: Record<string, string | null> = {}
 const accounts = [
@@ -76,7 +78,7 @@ function trade(id: number, role: 'buyer' | 'seller', state: string, more: Partia
       amount: '92.30', currency: 'EUR', reference: 'OTC-7K2M-9QXD', qr_svg: '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><path d="M1 1h3v3H1zM6 1h3v3H6zM1 6h3v3H1zM6 6h1v1H6z"/></svg>', text: 'Send it as an instant transfer if your bank offers that.',
     },
     verification: null,
-    escrow: { backend: 'evm', status: 'open', escrow_id: ID, transactions: [{ kind: 'open', hash: `0x${'c4'.repeat(32)}`, status: 'mined' }] },
+    escrow: { backend: 'evm', status: 'open', escrow_id: null, terms: null, transactions: [{ kind: 'open', hash: `0x${'c4'.repeat(32)}`, status: 'mined' }] },
     dispute: null, allowed: [], ...more,
   }
 }
@@ -86,9 +88,9 @@ const trades: Trade[] = [
   trade(103, 'seller', 'paid', { action: 'check_and_release', timer: 'release', deadline: ago(-90), allowed: ['release', 'dispute'] }),
   trade(104, 'buyer', 'disputed', {
     allowed: ['statement', 'cancel'], timer: null,
-    dispute: { reason: 'paid_not_released', opened_by: 'buyer', opened_at: ago(3000), status: 'open', outcome: null, decision: null, statements: [{ by: 'buyer', at: ago(3000), text: 'Paid at 10:02 from my account ending 3000.' }, { by: 'seller', at: ago(1200), text: 'I cannot see it yet.' }] },
+    dispute: { reason: 'paid_not_released', opened_by: 'buyer', opened_at: ago(3000), status: 'open', outcome: null, to_buyer: null, decision: null, statements: [{ by: 'buyer', at: ago(3000), text: 'Paid at 10:02 from my account ending 3000.' }, { by: 'seller', at: ago(1200), text: 'I cannot see it yet.' }] },
   }),
-  trade(105, 'buyer', 'completed', { action: null, escrow: { backend: 'evm', status: 'closed', escrow_id: ID, transactions: [{ kind: 'open', hash: `0x${'c4'.repeat(32)}`, status: 'mined' }, { kind: 'settle', hash: `0x${'d5'.repeat(32)}`, status: 'mined' }] } }),
+  trade(105, 'buyer', 'completed', { action: null, escrow: { backend: 'evm', status: 'closed', escrow_id: null, terms: null, transactions: [{ kind: 'open', hash: `0x${'c4'.repeat(32)}`, status: 'mined' }, { kind: 'settle', hash: `0x${'d5'.repeat(32)}`, status: 'mined' }] } }),
   trade(106, 'seller', 'held', { payment: null, reason: 'Over the limit of your tier' }),
 ]
 const orders = [
@@ -106,12 +108,20 @@ const typed = (primaryType: string, fields: string, message: Record<string, unkn
   domain, primaryType, message,
   types: { [primaryType]: fields.split(',').map((field) => ({ type: field.split(' ')[0]!, name: field.split(' ')[1]! })) },
 })
-const settle = (toBuyer: string) => ({ kind: 'settle', typed_data: typed('Settle', 'bytes32 tradeId,uint128 toBuyer,uint40 deadline', { tradeId: ID, toBuyer, deadline: 4102444800 }) })
-const signing: Record<string, object[]> = {
-  paid: [{ kind: 'mark_paid', typed_data: typed('MarkPaid', 'bytes32 tradeId', { tradeId: ID }) }, settle('100200000')],
-  release: [settle('100200000')],
-  cancel: [{ kind: 'cancel', typed_data: typed('Cancel', 'bytes32 tradeId', { tradeId: ID }) }],
-  claim: [settle('100200000')],
+/** With the terms that the device's own key makes true: they can't be known before there is one. */
+function room(one: Trade): Trade {
+  const own = wallets.alice ?? STRANGER
+  const [seller, buyer] = one.role === 'seller' ? [own, PARTNER] : [PARTNER, own]
+  const salt = `0x${one.id.toString(16).padStart(64, '0')}`
+  const terms = { salt, seller, buyer, arbiter: ARBITER, token: TOKEN, amount: '100200000', fee: '400000', feeTo: ARBITER, payBy: '4086890000' }
+  return { ...one, server_time: ago(0), escrow: { ...one.escrow, terms, escrow_id: tradeIdOf(terms) } }
+}
+function signing(one: Trade, act: string): object[] {
+  const tradeId = room(one).escrow.escrow_id
+  const settle = { kind: 'settle', typed_data: typed('Settle', 'bytes32 tradeId,uint128 toBuyer,uint40 deadline', { tradeId, toBuyer: '100200000', deadline: 4102444800 }) }
+  const only = (kind: string, struct: string) => ({ kind, typed_data: typed(struct, 'bytes32 tradeId', { tradeId }) })
+  if (act === 'cancel') return [only('cancel', 'Cancel')]
+  return act === 'paid' ? [only('mark_paid', 'MarkPaid'), settle] : [settle]
 }
 const authority = (total: string) =>
   typed(
@@ -197,12 +207,12 @@ export function answers(call: string, query: URLSearchParams, body: Record<strin
     case 'GET /trades':
       return ok({ trades: empty ? [] : trades.filter(({ state }) => (state === 'completed') !== (query.get('open') === 'true')), next: null })
     case 'GET /trades/:id':
-      return one ? ok({ ...one, server_time: ago(0) }) : refuse(404, 'not_found', `There is no trade ${id}.`)
+      return one ? ok(room(one)) : refuse(404, 'not_found', `There is no trade ${id}.`)
     case 'GET /trades/:id/signing':
-      return ok({ typed_data: signing[query.get('act') ?? ''] ?? [] })
+      return ok({ typed_data: one ? signing(one, query.get('act') ?? '') : [] })
     case 'POST /trades/:id/release':
-      return body.totp === '000000' ? refuse(422, 'invalid_input', 'This code was used already. Wait for the next one.', 'totp') : ok(one)
+      return body.totp === '000000' ? refuse(422, 'invalid_input', 'This code was used already. Wait for the next one.', 'totp') : ok(one && room(one))
     default:
-      return call.startsWith('POST /trades') && one ? ok(one) : refuse(404, 'not_found', `No fixture for ${call}`)
+      return call.startsWith('POST /trades') && one ? ok(room(one)) : refuse(404, 'not_found', `No fixture for ${call}`)
   }
 }

@@ -68,7 +68,7 @@ describe('a settlement', () => {
     expect(checkSettle(settle(), SITE, deal).words.sentence.key).toBe('sign.settleAll')
   })
   it('tells a decided split', () => {
-    const { words } = checkSettle(settle({ toBuyer: '50000000' }), SITE, { ...deal, toBuyer: null })
+    const { words } = checkSettle(settle({ toBuyer: '50000000' }), SITE, { ...deal, toBuyer: 50_000_000n })
     expect(words.sentence).toMatchObject({ key: 'sign.settleSplit', values: { toBuyer: '50.000000 USDT', toSeller: '50.200000 USDT' } })
   })
   it.each([

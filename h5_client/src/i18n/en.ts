@@ -369,6 +369,7 @@ export const en = {
       seller: 'Decided: the seller gets the coins back',
       split: 'Decided: both get a part',
     },
+    share: 'The buyer gets {amount} of the {whole} {asset} in escrow, less the fee; the seller gets the rest.',
     add: 'Add a statement',
     send: 'Send statement',
   },

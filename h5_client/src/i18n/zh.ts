@@ -350,6 +350,7 @@ export const zh: Messages = {
     panel: '争议',
     openedBy: '由 {who} 发起',
     outcome: { buyer: '裁决：币归买方', seller: '裁决：币退还卖方', split: '裁决：双方各得一部分' },
+    share: '托管的 {whole} {asset} 中，{amount} 归买方（扣除手续费），其余归卖方。',
     add: '补充说明',
     send: '发送说明',
   },

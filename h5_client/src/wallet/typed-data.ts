@@ -1,33 +1,14 @@
 import type { TypedData } from '@/api/types'
 import { plain } from '@/money/format'
 import { fromUnits } from '@/money/decimal'
+import { STRUCTS } from './structs'
 
 /**
  * What this device agrees to sign. Every request is compared with the deal that is on the screen and
- * rebuilt from these types, so a server (or somebody in its place) cannot have anything else signed.
+ * rebuilt from the types of `STRUCTS`, so a server (or somebody in its place) cannot have anything else
+ * signed.
  */
-const STRUCTS = {
-  OrderAuthority: [
-    ['owner', 'address'],
-    ['token', 'address'],
-    ['maxTotal', 'uint128'],
-    ['maxPerTrade', 'uint128'],
-    ['arbiter', 'address'],
-    ['feeTo', 'address'],
-    ['maxFeeBps', 'uint16'],
-    ['opener', 'address'],
-    ['payWindow', 'uint32'],
-    ['deadline', 'uint40'],
-    ['nonce', 'uint256'],
-  ],
-  Settle: [
-    ['tradeId', 'bytes32'],
-    ['toBuyer', 'uint128'],
-    ['deadline', 'uint40'],
-  ],
-  MarkPaid: [['tradeId', 'bytes32']],
-  Cancel: [['tradeId', 'bytes32']],
-} as const
+type Signed = Exclude<keyof typeof STRUCTS, 'Terms'>
 
 const WALLET_BINDING = ['userId', 'address', 'issuedAt']
 
@@ -90,7 +71,7 @@ export function checkSettle(
   deal: {
     tradeId: string | null
     total: bigint
-    toBuyer: bigint | null
+    toBuyer: bigint
     buyer: string
     seller: string
     now: number
@@ -99,7 +80,7 @@ export function checkSettle(
   const message = checkedStruct(request, 'Settle', site)
   sameTrade(deal.tradeId, message)
   const toBuyer = whole(message, 'toBuyer')
-  if (deal.toBuyer !== null && toBuyer !== deal.toBuyer) {
+  if (toBuyer !== deal.toBuyer) {
     throw new TypedDataMismatch('toBuyer', amount(deal.toBuyer, deal), amount(toBuyer, deal))
   }
   atMost('toBuyer', deal.total, message)
@@ -162,7 +143,7 @@ function checkTradeAct(
   return checked(request, struct, { sentence: { key, values: {} }, facts: facts(message, site) })
 }
 
-function checkedStruct(request: TypedData, struct: keyof typeof STRUCTS, site: EscrowSite): TypedData['message'] {
+function checkedStruct(request: TypedData, struct: Signed, site: EscrowSite): TypedData['message'] {
   same('primaryType', struct, request.primaryType)
   same('domain.name', 'OTC Portal Escrow', String(request.domain.name))
   same('domain.version', '1', String(request.domain.version))
@@ -174,7 +155,7 @@ function checkedStruct(request: TypedData, struct: keyof typeof STRUCTS, site: E
   return request.message
 }
 
-function checked(request: TypedData, struct: keyof typeof STRUCTS, words: SigningWords): Checked {
+function checked(request: TypedData, struct: Signed, words: SigningWords): Checked {
   const { name, version, chainId, verifyingContract } = request.domain
   const domain = { name, version, chainId, verifyingContract }
   const types = {
@@ -196,7 +177,7 @@ function domainTypes(domain: TypedData['domain']): { name: string; type: string 
   return DOMAIN_TYPES.filter(([name]) => domain[name] !== undefined).map(([name, type]) => ({ name, type }))
 }
 
-const fieldNames = (struct: keyof typeof STRUCTS) =>
+const fieldNames = (struct: Signed) =>
   STRUCTS[struct]
     .map(([name]) => name)
     .sort()
