@@ -6,6 +6,13 @@ import type { Market, PaymentMethod } from '@/api/types'
 /** Places of assets before the markets are known, and of assets that no market trades. */
 const USUAL_PLACES: Record<string, number> = { USDT: 6, BTC: 8, ETH: 9, EUR: 2, USD: 2, CNY: 2 }
 
+/** Where somebody who has not chosen starts: a market with offers, the usual coin before others. */
+export function firstLook(markets: Market[]): string | null {
+  const offered = markets.filter((market) => market.best_bid !== null || market.best_ask !== null)
+  const candidates = offered.length ? offered : markets
+  return (candidates.find(({ base }) => base === 'USDT') ?? candidates[0])?.id ?? null
+}
+
 /** Markets and payment methods: what can be traded and how it is paid. */
 export const useMarkets = defineStore('markets', () => {
   const markets = ref<Market[]>([])
@@ -15,7 +22,7 @@ export const useMarkets = defineStore('markets', () => {
 
   async function load(): Promise<Market[]> {
     markets.value = (await api.markets()).markets
-    if (!markets.value.some(({ id }) => id === chosen.value)) chosen.value = markets.value[0]?.id ?? null
+    if (!markets.value.some(({ id }) => id === chosen.value)) chosen.value = firstLook(markets.value)
     return markets.value
   }
 
