@@ -19,7 +19,8 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from portal.api.openapi import document, dump
+from portal.api.openapi import document
+from portal.api.register import dump
 from portal.core.db import Database
 from portal.core.settings import Settings
 from tests.integration.api.world import World
