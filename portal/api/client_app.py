@@ -1,9 +1,10 @@
 """Serving the built H5 client: its files as they are, and its page for every other address."""
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from flask import Blueprint, Flask, Response, abort, send_from_directory
 from werkzeug.routing import PathConverter
+from werkzeug.security import safe_join
 
 from portal.api.headers import client_policy
 from portal.core.settings import Settings
@@ -35,7 +36,10 @@ def _blueprint(settings: Settings) -> Blueprint:
     @blueprint.get("/", defaults={"path": ""})
     @blueprint.get("/<client_path:path>")
     def client(path: str) -> Response:
-        if path and (folder / path).is_file():
+        file = safe_join(str(folder), path)
+        if file is None:
+            abort(404)  # Outside: whether there is such a file is nobody's business.
+        if path and Path(file).is_file():
             response = send_from_directory(folder, path)
             response.headers["Cache-Control"] = _caching(path)
         elif PurePosixPath(path).suffix:

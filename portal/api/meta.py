@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from portal.api import openapi
 from portal.api.context import services
+from portal.api.limits import count_request
 from portal.api.operation import operation
 from portal.api.shapes import Answer, Time
 from portal.core.clock import utc_now
@@ -101,6 +102,7 @@ def list_payment_methods() -> dict[str, Any]:
 @blueprint.get("/openapi.json")
 def get_openapi() -> Response:
     """The OpenAPI document of this API."""
+    count_request(strict=False)
     text = orjson.dumps(openapi.document(current_app))
     return Response(text, mimetype="application/json")
 

@@ -13,6 +13,7 @@ from spectree import Response as Answers
 from portal.api.auth import identify
 from portal.api.idempotency import IdempotencyHeaders, answer_once
 from portal.api.limits import count_request
+from portal.api.reading import check_text
 from portal.api.shapes import ErrorAnswer
 from portal.api.spec import request_part, spec
 
@@ -79,6 +80,9 @@ def _guarded(checked: Callable[..., Any], access: Access) -> Callable[..., Any]:
             identify(required=access == "trader")
         finally:
             count_request(strict=access == "door")
+        for name, value in path.items():
+            if isinstance(value, str):
+                check_text(value, name)
         return checked(**path)
 
     return view
@@ -95,7 +99,7 @@ def _once(work: Callable[..., Any]) -> Callable[..., Any]:
 def _as_response(result: Any, answer: type[BaseModel] | None, status: int) -> flask.Response:
     if isinstance(result, flask.Response):
         return result
-    headers: dict[str, str] = {}
+    headers: dict[str, str | list[str]] = {}
     if isinstance(result, tuple):
         result, headers = result
     if answer is None:

@@ -5,15 +5,16 @@ The Flask session holds only a random token; the session itself is a row that ca
 
 from urllib.parse import urlsplit
 
-from flask import Response, make_response, redirect, request, session, url_for
+from flask import Response, current_app, make_response, redirect, request, session, url_for
 from flask_appbuilder.security.views import AuthView
 from flask_login import current_user, login_user, logout_user
 
+from portal.api.limits import count_request
 from portal.backoffice.context import reader, services
 from portal.backoffice.pages import Answer, open_route
 from portal.backoffice.places import PREFIX
 from portal.core.errors import PortalError
-from portal.users.login import log_in
+from portal.users.login import DEVICE_COOKIE, DEVICE_SECONDS, device_mark, log_in
 from portal.users.models import User
 from portal.users.sessions import close_session, find_session, open_session
 
@@ -22,7 +23,7 @@ _TOKEN = "staff_session"  # noqa: S105 (a name, not a value)
 
 def session_is_good(user: User) -> bool:
     """Whether this browser's session is live and this person's."""
-    found = find_session(reader(), session.get(_TOKEN, ""))
+    found = find_session(reader(), session.get(_TOKEN, ""), kind="staff")
     return found is not None and found[1].id == user.id
 
 
@@ -39,6 +40,7 @@ class StaffDoor(AuthView):  # type: ignore[misc]
         if request.method == "GET":
             return self._form()
         try:
+            count_request(strict=True)
             return _enter()
         except PortalError as error:
             return self._form(error)
@@ -74,6 +76,7 @@ def _enter() -> Answer:
         request.form.get("password", "")[:200],
         request.form.get("code", "").replace(" ", "")[:16],
         kind="staff",
+        device=request.cookies.get(DEVICE_COOKIE, ""),
     )
     session.clear()
     with desk.database.transaction() as writing:
@@ -87,7 +90,17 @@ def _enter() -> Answer:
     session.permanent = True
     session[_TOKEN] = opened.token
     login_user(user)
-    return redirect(_next_page())
+    answer = redirect(_next_page())
+    answer.set_cookie(
+        DEVICE_COOKIE,
+        device_mark(desk.sealer, user.email),
+        max_age=DEVICE_SECONDS,
+        httponly=True,
+        samesite="Strict",
+        secure=current_app.config["SESSION_COOKIE_SECURE"],
+        path=url_for("StaffDoor.login"),
+    )
+    return answer
 
 
 def _next_page() -> str:

@@ -7,6 +7,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, request
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.orm import scoped_session, sessionmaker
 
+from portal.api.limits import install_limits
 from portal.audit.views import AuditEventView
 from portal.backoffice import cells
 from portal.backoffice.builder import BackofficeBuilder
@@ -70,6 +71,7 @@ def register_backoffice(app: Flask, services: Services) -> BackofficeBuilder:
     app.extensions[EXTENSION] = services
     _configure(app)
     _protect_forms(app)
+    install_limits(app, services.settings)
     session = scoped_session(sessionmaker(services.database.engine))
     app.teardown_appcontext(lambda _error: session.remove())
     builder = BackofficeBuilder(

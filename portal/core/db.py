@@ -32,7 +32,12 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
         self.url = sqlalchemy_url(url)
         self.engine = create_engine(
-            self.url, pool_size=pool_size, max_overflow=pool_size * 2, pool_pre_ping=True
+            self.url,
+            pool_size=pool_size,
+            max_overflow=pool_size * 2,
+            pool_pre_ping=True,
+            # Errors end up in logs and job runs; hashes and sealed fields must not.
+            hide_parameters=True,
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 

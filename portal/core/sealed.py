@@ -35,13 +35,13 @@ class Sealer:
         return base64.urlsafe_b64encode(_VERSION + nonce + sealed).decode()
 
     def unseal(self, sealed: str, context: str) -> str:
-        """Open what `seal` made. Raises SealBroken."""
-        raw = base64.urlsafe_b64decode(sealed)
-        if raw[:1] != _VERSION:
-            raise SealBroken(f"unknown seal version for {context}")
+        """Open what `seal` made. Raises SealBroken, whatever the text is."""
         try:
+            raw = base64.urlsafe_b64decode(sealed)
+            if raw[:1] != _VERSION:
+                raise SealBroken(f"unknown seal version for {context}")
             return self._aes.decrypt(raw[1:13], raw[13:], context.encode()).decode()
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise SealBroken(f"sealed value of {context} does not open") from error
 
     def blind_index(self, value: str, context: str) -> str:

@@ -68,7 +68,9 @@ class Settings(BaseSettings):
     chain_port: PortNumber = Field(8084, description="Port of the local chain")
     replay_port: PortNumber = Field(8085, description="Port of the price replay server (demo)")
     trusted_proxies: int = Field(
-        0, description="Reverse proxies in front of the web role whose X-Forwarded-For is believed"
+        0,
+        ge=0,
+        description="Reverse proxies in front of the web role whose X-Forwarded-For is believed",
     )
     web_threads: Positive = Field(16, description="Worker threads of a web process")
 
@@ -164,10 +166,16 @@ class Settings(BaseSettings):
                 )
         if len(set(values.values())) < len(values) and not problems:
             problems.append("SECRET_KEY, MASTER_KEY and ENGINE_TOKEN must all differ.")
-        for name in ("relayer_key", "arbiter_key"):
-            if getattr(self, name).get_secret_value().lower().removeprefix("0x") in DEV_KEYS:
-                problems.append(f"{name.upper()} is a public development key.")
-        if self.relayer_key == self.arbiter_key:
+        keys = {
+            name: getattr(self, name).get_secret_value().lower().removeprefix("0x")
+            for name in ("relayer_key", "arbiter_key")
+        }
+        problems += [
+            f"{name.upper()} is a public development key."
+            for name, key in keys.items()
+            if key in DEV_KEYS
+        ]
+        if keys["relayer_key"] == keys["arbiter_key"]:
             problems.append("RELAYER_KEY and ARBITER_KEY are the same: one decides, one only pays.")
         return problems
 
@@ -179,6 +187,11 @@ class Settings(BaseSettings):
             problems.append("PUBLIC_URL is not https: cookies would travel in clear.")
         if not self.stream_address.startswith("wss://"):
             problems.append("STREAM_URL is not wss: live updates would travel in clear.")
+        if self.trusted_proxies == 0:
+            problems.append(
+                "TRUSTED_PROXIES is 0: everybody would have the address of the proxy in front, "
+                "and one stranger could use up the log-ins of all."
+            )
         return problems
 
     def _demo_problems(self) -> list[str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from portal.audit.service import record
@@ -37,6 +37,8 @@ from portal.plugin_host.host import PluginHost
 from portal.users.models import User
 from portal.users.payment_accounts import own_account
 
+# A buyer reserves nothing: without a bound one person could fill the book.
+MOST_OPEN_ORDERS = 200
 _UNITS = {"quantity", "min_trade", "max_trade", "units"}
 
 
@@ -125,6 +127,7 @@ class OrderDesk:
     def _check_person(self, session: Session, user_id: int, draft: Draft) -> None:
         if draft.frame.market.escrow == "evm":
             _require_wallet(session, user_id)
+        _require_room(session, user_id)
         for method in draft.wanted.methods:
             account_id = draft.wanted.payment_accounts.get(method)
             if account_id is None:
@@ -225,6 +228,15 @@ def _require_wallet(session: Session, user_id: int) -> None:
             "Trading on this market needs a wallet.",
             field="wallet",
             hint="Set up your wallet first.",
+        )
+
+
+def _require_room(session: Session, user_id: int) -> None:
+    mine = select(func.count()).where(Order.owner_id == user_id, Order.status == "open")
+    if (session.scalar(mine) or 0) >= MOST_OPEN_ORDERS:
+        raise Conflict(
+            f"You have {MOST_OPEN_ORDERS} open orders, which is the limit.",
+            hint="Cancel one first.",
         )
 
 

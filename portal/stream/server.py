@@ -129,6 +129,8 @@ class StreamServer:
                 )
 
     async def _subscribe(self, subscriber: Subscriber, topic: str) -> None:
+        if "\x00" in topic:
+            raise InvalidInput("A topic has no NUL character.", field="topic")
         if len(subscriber.topics) >= MAX_TOPICS:
             raise InvalidInput(f"More than {MAX_TOPICS} topics.", field="topic")
         if topic == "me":

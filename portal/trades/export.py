@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -14,6 +14,7 @@ from portal.trades.models import Trade
 from portal.trades.queries import nickname, other_party, places, role_of
 from portal.users.models import User
 
+_DAY_MS = 24 * 3600 * 1000
 COLUMNS = (
     "trade",
     "date",
@@ -40,7 +41,7 @@ def history_csv(
     if first is not None:
         query = query.where(Trade.created_ms >= _day_ms(first))
     if last is not None:
-        query = query.where(Trade.created_ms < _day_ms(last + timedelta(days=1)))
+        query = query.where(Trade.created_ms < _day_ms(last) + _DAY_MS)
     trades = session.scalars(query.order_by(Trade.id)).all()
     text = io.StringIO()
     table = csv.writer(text)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.http import dump_cookie
 
 from portal.api.context import Caller, caller, services
+from portal.api.failures import PREFIX
 from portal.api.operation import ID, operation
 from portal.api.shapes import Address, Answer, Body, Code, Signature, Time
 from portal.api.spec import COOKIE
@@ -16,7 +17,7 @@ from portal.core.clock import now_ms
 from portal.escrow.deployment import find_deployment
 from portal.plugin_api import PaymentGateway
 from portal.users import payment_accounts, wallet
-from portal.users.login import log_in
+from portal.users.login import DEVICE_COOKIE, DEVICE_SECONDS, device_mark, log_in
 from portal.users.models import User
 from portal.users.sessions import close_session, open_session
 from portal.users.signup import Application, confirm, sign_up
@@ -26,6 +27,9 @@ blueprint = Blueprint("users_api", __name__)
 Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.org"])]
 Password = Annotated[str, Field(min_length=1, max_length=256)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+_DOORS = f"{PREFIX}/auth"
 
 
 class SignUpBody(Body):
@@ -87,6 +91,9 @@ class SessionAnswer(SessionState):
     """A session just opened; the token is shown this once."""
 
     token: str
+
+
+Entered = tuple[SessionAnswer, dict[str, list[str]]]
 
 
 class WalletDraftBody(Body):
@@ -164,17 +171,25 @@ def signup(body: SignUpBody) -> EnrolmentAnswer:
 
 
 @operation(blueprint, "POST", "/auth/confirm", answer=SessionAnswer, access="door", body=LogInBody)
-def confirm_signup(body: LogInBody) -> tuple[SessionAnswer, dict[str, str]]:
+def confirm_signup(body: LogInBody) -> Entered:
     """Confirm a sign-up with the first code, and log in."""
     home = services()
     return _enter(confirm(home.database, home.sealer, body.email, body.password, body.code))
 
 
 @operation(blueprint, "POST", "/auth/login", answer=SessionAnswer, access="door", body=LogInBody)
-def login(body: LogInBody) -> tuple[SessionAnswer, dict[str, str]]:
+def login(body: LogInBody) -> Entered:
     """Log in."""
     home = services()
-    user = log_in(home.database, home.sealer, body.email, body.password, body.code, kind="trader")
+    user = log_in(
+        home.database,
+        home.sealer,
+        body.email,
+        body.password,
+        body.code,
+        kind="trader",
+        device=request.cookies.get(DEVICE_COOKIE, ""),
+    )
     return _enter(user)
 
 
@@ -281,7 +296,7 @@ def me(session: Session, user: User) -> Me:
     )
 
 
-def _enter(user: User) -> tuple[SessionAnswer, dict[str, str]]:
+def _enter(user: User) -> Entered:
     home = services()
     with home.database.transaction() as session:
         opened = open_session(
@@ -296,13 +311,16 @@ def _enter(user: User) -> tuple[SessionAnswer, dict[str, str]]:
         token=opened.token, csrf_token=opened.csrf, expires_at=opened.expires_at, user=shown
     )
     seconds = int(opened.expires_at.timestamp() - now_ms() / 1000)
-    return answer, {"Set-Cookie": _cookie(opened.token, seconds)}
+    mark = _cookie(
+        device_mark(home.sealer, user.email), DEVICE_SECONDS, name=DEVICE_COOKIE, path=_DOORS
+    )
+    return answer, {"Set-Cookie": [_cookie(opened.token, seconds), mark]}
 
 
-def _cookie(value: str, max_age: int) -> str:
+def _cookie(value: str, max_age: int, *, name: str = COOKIE, path: str = "/") -> str:
     secure = services().settings.base_url.startswith("https://")
     return dump_cookie(
-        COOKIE, value, max_age=max_age, httponly=True, samesite="Strict", secure=secure, path="/"
+        name, value, max_age=max_age, httponly=True, samesite="Strict", secure=secure, path=path
     )
 
 

@@ -2,9 +2,11 @@
 
 Every failure reads the same and costs the same work. Failures are counted per e-mail address,
 known or not, before the password is looked at; from the fifth on the address is locked, each
-time for twice as long.
+time for twice as long. A browser in which somebody has logged in before carries a mark and is
+counted by itself: strangers who guess don't lock the person out of it.
 """
 
+import secrets
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -16,7 +18,7 @@ from portal.audit.service import record
 from portal.core.clock import utc_now
 from portal.core.db import Database
 from portal.core.errors import TooManyRequests, Unauthorized
-from portal.core.sealed import Sealer
+from portal.core.sealed import SealBroken, Sealer
 from portal.users import totp
 from portal.users.models import LoginAttempt, User
 from portal.users.passwords import hash_password, needs_rehash, verify_password
@@ -24,6 +26,8 @@ from portal.users.passwords import hash_password, needs_rehash, verify_password
 FREE_FAILURES = 5
 FIRST_LOCK = timedelta(seconds=30)
 LONGEST_LOCK = timedelta(hours=1)
+DEVICE_COOKIE = "otc_device"
+DEVICE_SECONDS = 180 * 24 * 3600
 FORGET_AFTER = timedelta(days=1)
 
 
@@ -46,13 +50,21 @@ def refused() -> Unauthorized:
 
 
 def log_in(
-    database: Database, sealer: Sealer, email: str, password: str, code: str, *, kind: str
+    database: Database,
+    sealer: Sealer,
+    email: str,
+    password: str,
+    code: str,
+    *,
+    kind: str,
+    device: str = "",
 ) -> User:
     """The person of `kind` ("trader" or "staff") who has this password and this code.
 
+    `device` is the mark that the browser carries, if any (see `device_mark`).
     Raises Unauthorized for whatever is wrong, LockedOut after too many failures.
     """
-    attempt = admit(database, sealer, email)
+    attempt = admit(database, sealer, email, device)
     with database.transaction() as session:
         user: User | None = session.scalar(
             select(User).where(
@@ -71,12 +83,17 @@ def log_in(
     raise refused()
 
 
-def admit(database: Database, sealer: Sealer, email: str) -> str:
+def device_mark(sealer: Sealer, email: str) -> str:
+    """What a browser keeps after this person logged in; opens nothing by itself."""
+    return sealer.seal(secrets.token_urlsafe(16), _device_context(email))
+
+
+def admit(database: Database, sealer: Sealer, email: str, device: str = "") -> str:
     """Count an attempt in advance; returns the name to `forgive` it by. Raises LockedOut.
 
     Counting first means that a thousand guesses at once are no better than one after another.
     """
-    identity = sealer.blind_index(email.strip().lower(), "login_attempt")
+    identity = _counted_as(sealer, email, device)
     now = utc_now()
     with database.transaction() as session:
         session.execute(delete(LoginAttempt).where(LoginAttempt.at < now - FORGET_AFTER))
@@ -90,6 +107,19 @@ def admit(database: Database, sealer: Sealer, email: str) -> str:
         attempt.at = now
         attempt.locked_until = _locked_until(attempt.failures, now)
     return identity
+
+
+def _counted_as(sealer: Sealer, email: str, device: str) -> str:
+    name = email.strip().lower()
+    try:
+        known = sealer.unseal(device, _device_context(email))
+    except SealBroken:
+        return sealer.blind_index(name, "login_attempt")
+    return sealer.blind_index(f"{name}|{known}", "login_attempt|device")
+
+
+def _device_context(email: str) -> str:
+    return f"device|{email.strip().lower()}"
 
 
 def forgive(session: Session, identity: str) -> None:

@@ -45,8 +45,13 @@ def open_session(
     return opened
 
 
-def find_session(session: Session, token: str) -> tuple[UserSession, User] | None:
-    """The live session behind a token and whose it is; None if it ended or never was."""
+def find_session(
+    session: Session, token: str, *, kind: str = "trader"
+) -> tuple[UserSession, User] | None:
+    """The live session behind a token and whose it is; None if it ended or never was.
+
+    Sessions of staff open the back office and nothing else: they are found by that `kind` only.
+    """
     found = session.execute(
         select(UserSession, User)
         .join(User, User.id == UserSession.user_id)
@@ -55,6 +60,7 @@ def find_session(session: Session, token: str) -> tuple[UserSession, User] | Non
             UserSession.revoked_at.is_(None),
             UserSession.expires_at > utc_now(),
             User.active.is_(True),
+            User.kind == kind,
         )
     ).first()
     return (found[0], found[1]) if found else None

@@ -101,6 +101,7 @@ def test_a_book_arrives_at_once_and_again_when_it_changes(
         ('{"op": "dance"}', "op"),
         ('{"op": "subscribe", "topic": "weather"}', "topic"),
         ('{"op": "subscribe", "topic": "book:DOGE-EUR"}', "market"),
+        ('{"op": "subscribe", "topic": "book:\\u0000"}', "topic"),
         ('{"op": "subscribe", "topic": "me"}', "topic"),
         ('{"op": "auth", "token": "stolen"}', "token"),
     ],

@@ -87,6 +87,29 @@ def test_a_nickname_is_one_persons_whatever_its_case(database: Database) -> None
     assert refusal.value.field == "nickname"
 
 
+@pytest.mark.parametrize(
+    "nickname", ["Support", "otc_support", "ADMIN", "arbiter-1", "Mo_de_rator", "TheStaff"]
+)
+def test_nobody_trades_under_the_name_of_an_office(database: Database, nickname: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        enrol(database, nickname=nickname)
+    assert refusal.value.field == "nickname"
+
+
+@pytest.mark.parametrize("name", ["Ada\u202eecila", "Ada\x07", "A\u2066da", "Ada\ue000"])
+def test_a_name_shows_as_it_is_written(database: Database, name: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        enrol(database, first_name=name)
+    assert refusal.value.field == "first_name"
+
+
+def test_names_of_all_peoples_are_names(database: Database) -> None:
+    enrol(database, first_name="Ng\u1ecdc \u00c1nh", last_name="O\u2019Brien-Nu\u00f1ez")
+    enrol(
+        database, email="x@example.org", nickname="x_1", first_name="\u0645\u06cc\u200c\u0646\u0627"
+    )
+
+
 def test_a_code_works_once(database: Database) -> None:
     enrolment = confirmed(database)
     with pytest.raises(Unauthorized):

@@ -28,6 +28,7 @@ SAFE: dict[str, Any] = {
     "stream_url": "wss://otc.example/stream",
     "relayer_key": "0x" + "11" * 32,
     "arbiter_key": "0x" + "22" * 32,
+    "trusted_proxies": 1,
 }
 
 
@@ -58,6 +59,8 @@ def test_a_safe_production_has_no_problems() -> None:
         ({"arbiter_key": DEV_ARBITER_KEY}, "ARBITER_KEY is a public development key"),
         ({"arbiter_key": DEV_RELAYER_KEY[2:].upper()}, "ARBITER_KEY is a public development key"),
         ({"arbiter_key": "0x" + "11" * 32}, "RELAYER_KEY and ARBITER_KEY are the same"),
+        ({"relayer_key": "0x" + "AB" * 32, "arbiter_key": "ab" * 32}, "ARBITER_KEY are the same"),
+        ({"trusted_proxies": 0}, "TRUSTED_PROXIES is 0"),
         ({"price_replay_url": "http://127.0.0.1:8085"}, "PRICE_REPLAY_URL is set"),
     ],
 )
@@ -98,6 +101,7 @@ def test_the_password_file_is_part_of_the_embedded_address(tmp_path: Any) -> Non
         ("WEB_PORT", "eighty", "WEB_PORT is 'eighty': Input should be a valid integer"),
         ("WEB_PORT", "70000", "WEB_PORT is '70000': Input should be less than or equal to 65535"),
         ("SWEEP_SECONDS", "0", "SWEEP_SECONDS is '0': Input should be greater than 0"),
+        ("TRUSTED_PROXIES", "-1", "TRUSTED_PROXIES is '-1': Input should be greater than or"),
         ("PORTAL_ENV", "prod", "PORTAL_ENV is 'prod': Input should be 'demo' or 'production'"),
     ],
 )
