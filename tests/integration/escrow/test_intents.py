@@ -250,7 +250,7 @@ def test_several_intents_get_nonces_without_gap_or_clash(world: World) -> None:
     with world.database.reader() as session:
         nonces = sorted(session.scalars(select(ChainIntent.nonce).where(ChainIntent.id.in_(ids))))
     assert nonces == list(range(nonces[0], nonces[0] + 5))
-    runner(world).run()
+    world.track()
     with world.database.reader() as session:
         states = set(session.scalars(select(ChainIntent.status)))
     assert states == {"confirmed"}
