@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.audit.service import record
@@ -131,6 +131,8 @@ def _check_holder(gateway: PaymentGateway, user: User, fields: Mapping[str, str]
 
 
 def _check_unused(session: Session, user_id: int, index: str) -> None:
+    # Two people at once would each find it unused.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(index, 0))))
     accounts = session.scalars(
         select(PaymentAccount).where(
             PaymentAccount.removed_at.is_(None),

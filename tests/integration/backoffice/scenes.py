@@ -239,7 +239,9 @@ def everything(services: DeskServices) -> dict[str, int]:
             record(session, who, kind, "trade:23", data)
         line = statement_line(session, services)
         support = session.scalars(select(User.id).where(User.email == "support@demo.test")).first()
-        return {"alice": alice, "bob": bob, "line": line, "support": support or 0}
+        failed = session.scalars(select(ChainIntent.id).where(ChainIntent.status == "failed")).one()
+        ids = {"alice": alice, "bob": bob, "line": line, "support": support or 0}
+        return ids | {"failed_intent": failed}
 
 
 def statement_line(session: Session, services: DeskServices) -> int:

@@ -101,6 +101,7 @@ ACT_URLS = {
     ("StatementLineView", "import_statement"): "/backoffice/bank-statements/act/import_statement",
     ("StatementLineView", "confirm"): "/backoffice/bank-statements/{line}/act/confirm",
     ("StatementLineView", "dismiss"): "/backoffice/bank-statements/{line}/act/dismiss",
+    ("ChainIntentView", "retry"): "/backoffice/chain-transactions/{failed_intent}/act/retry",
     ("GatewayView", "save"): "/backoffice/payment-gateways/save",
     ("FeeView", "save"): "/backoffice/fees/save",
     ("RegionView", "save"): "/backoffice/regions/save",
