@@ -18,6 +18,7 @@ DEV_ARBITER_KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b7
 DEV_CHAIN_ID = 31337
 SECRETS = ("secret_key", "master_key", "engine_token")
 SHORTEST_SECRET = 32
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 # The ten keys of the phrase "test test test … junk", as every development node prints them.
 DEV_KEYS = frozenset(
     {
@@ -78,7 +79,9 @@ class Settings(BaseSettings):
     chain_id: Positive = Field(
         DEV_CHAIN_ID, description="EIP-155 number of the chain; signatures are bound to it"
     )
-    chain_confirmations: int = Field(1, description="Blocks until a transaction counts")
+    chain_confirmations: Positive = Field(
+        1, description="Blocks until a transaction counts; more than 1 in production"
+    )
     relayer_key: SecretStr = Field(SecretStr(DEV_RELAYER_KEY), description="Pays gas")
     arbiter_key: SecretStr = Field(SecretStr(DEV_ARBITER_KEY), description="Signs decisions")
     fee_address: str | None = Field(
@@ -200,6 +203,10 @@ class Settings(BaseSettings):
             problems.append("DATABASE_URL is not set: the embedded database is for demos.")
         if self.chain_rpc_urls is None:
             problems.append("CHAIN_RPC_URLS is not set: the local chain is for demos.")
+        if self.chain_confirmations == 1:
+            problems.append(
+                "CHAIN_CONFIRMATIONS is 1: a block that the chain takes back would count as final."
+            )
         if self.chain_id == DEV_CHAIN_ID:
             problems.append(f"CHAIN_ID is {DEV_CHAIN_ID}, the development chain's.")
         if self.price_replay_url:
@@ -239,4 +246,16 @@ def load_settings() -> Settings:
     settings = read_settings()
     if not settings.is_demo and (problems := settings.production_problems()):
         raise UnsafeProduction(problems)
+    if settings.is_demo and settings.bind_host not in _THIS_MACHINE:
+        _refuse_an_open_demo(settings)
     return settings
+
+
+def _refuse_an_open_demo(settings: Settings) -> None:
+    """Forgetting PORTAL_ENV on a server must not put public secrets and free coins there."""
+    if "portal_env" not in settings.model_fields_set:
+        problem = (
+            f"BIND_HOST is {settings.bind_host}, and PORTAL_ENV is not set. A demo has public "
+            "secrets and passwords: set PORTAL_ENV=production, or PORTAL_ENV=demo if you mean it."
+        )
+        raise BadSettings("This demo would be open to the network:", [problem])

@@ -22,6 +22,7 @@ from web3.exceptions import (
 )
 from web3.types import FilterParams, LogReceipt, TxParams
 
+from portal.core.addresses import public_part
 from portal.core.errors import Conflict, Unavailable
 from portal.escrow.contracts import artefact
 
@@ -183,12 +184,18 @@ class ChainClient:
             except TransactionNotFound:
                 raise
             except (RequestException, OSError, Web3Exception) as error:
-                reasons.append(f"{url}: {type(error).__name__}: {str(error)[:160]}")
+                reasons.append(f"{public_part(url)}: {failure_of(error)}")
         raise Unavailable(
             f"No chain node answered: {'; '.join(reasons)}.",
             field="CHAIN_RPC_URLS",
             hint="Start the chain, or set CHAIN_RPC_URLS to nodes that answer.",
         )
+
+
+def failure_of(error: Exception) -> str:
+    """What went wrong; words of the HTTP library are left out, since they repeat the address."""
+    detail = "" if isinstance(error, RequestException | OSError) else f": {str(error)[:160]}"
+    return f"{type(error).__name__}{detail}"
 
 
 def _send(node: Web3, raw: str) -> str | None:
@@ -198,7 +205,7 @@ def _send(node: Web3, raw: str) -> str | None:
     except Web3RPCError as error:
         return None if any(word in str(error).lower() for word in _HARMLESS) else str(error)[:200]
     except (RequestException, OSError, Web3Exception) as error:
-        return f"{type(error).__name__}: {str(error)[:160]}"
+        return failure_of(error)
     return None
 
 

@@ -14,6 +14,7 @@ from urllib.request import Request, urlopen
 
 import psycopg
 
+from portal.core.addresses import public_part
 from portal.core.errors import Conflict, Unavailable
 from portal.core.settings import DEV_CHAIN_ID
 
@@ -48,7 +49,9 @@ class ChainProbe:
             with urlopen(request, timeout=10) as answer:  # noqa: S310
                 body = json.load(answer)
         except (OSError, ValueError) as error:
-            raise Unavailable(f"The chain at {self.url} does not answer: {error}.") from error
+            raise Unavailable(
+                f"The chain at {public_part(self.url)} does not answer: {type(error).__name__}."
+            ) from error
         if "error" in body:
             raise Unavailable(f"The chain refused {method}: {body['error'].get('message')}")
         return str(body["result"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 
+from portal.core.addresses import public_part
 from portal.core.errors import PortalError
 from portal.core.settings import Settings, read_settings
 from portal.run.agreement import ChainProbe
@@ -64,7 +65,9 @@ def check_chain(settings: Settings) -> Check:
             return Check("chain", False, f"{error.message} {way_out}")
         if number != settings.chain_id:
             return Check(
-                "chain", False, f"{url} serves chain {number}, but CHAIN_ID is {settings.chain_id}."
+                "chain",
+                False,
+                f"{public_part(url)} serves chain {number}, but CHAIN_ID is {settings.chain_id}.",
             )
     return Check("chain", True, f"Chain {settings.chain_id} answers.")
 

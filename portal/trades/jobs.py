@@ -11,7 +11,7 @@ from portal.core.errors import InvalidInput, PortalError
 from portal.core.jobs import JobContext
 from portal.payments.clearing import clearing_command
 from portal.trades.models import Trade
-from portal.trades.rules import State
+from portal.trades.rules import FEE_ROSE, State
 
 _BATCH = 200
 _log = structlog.get_logger("trades")
@@ -57,7 +57,7 @@ def _clear(context: JobContext, command: dict[str, object]) -> bool:
             "kind": "clear_trade",
             "trade_id": command["trade_id"],
             "decision": "deny",
-            "reason": "The fee rose above what was agreed when the order was placed.",
+            "reason": FEE_ROSE,
         }
         return _submit(context, denial)
     except PortalError as error:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from portal.audit.models import AuditEvent
 from portal.core.clock import iso
 from portal.trades.models import Trade
-from portal.trades.rules import State
+from portal.trades.rules import FEE_ROSE, State
 
 _PATH = (
     State.MATCHED,
@@ -21,6 +21,10 @@ _PATH = (
     State.RELEASED,
     State.COMPLETED,
 )
+_IN_GENERAL = {
+    "hold": "Compliance looks at this trade before it goes on.",
+    "deny": "The rules that apply to this trade do not allow it.",
+}
 _MAY_BE_SKIPPED = (State.VERIFIED,)
 
 
@@ -55,10 +59,22 @@ def history(session: Session, trade: Trade) -> list[HistoryView]:
             state=event.kind.removeprefix("trade."),
             at=cast(str, iso(event.at_ms)),
             actor=_actor(trade, event.actor),
-            reason=event.data.get("reason"),
+            reason=_told(event),
         )
         for event in events
     ]
+
+
+def last_reason(past: Sequence[HistoryView]) -> str | None:
+    """Why the trade stands where it stands, in the words that its parties may read."""
+    return next((entry.reason for entry in reversed(past) if entry.reason), None)
+
+
+def _told(event: AuditEvent) -> str | None:
+    """A rule's finding is about one party and for staff; the other must not learn it here."""
+    reason: str | None = event.data.get("reason")
+    found_by_a_rule = event.actor == "system" and reason != FEE_ROSE
+    return _IN_GENERAL.get(str(event.data.get("event")), reason) if found_by_a_rule else reason
 
 
 def steps(trade: Trade, past: Sequence[HistoryView]) -> list[StepView]:

@@ -22,7 +22,7 @@ from portal.payments.models import StatementLine
 from portal.plugin_api import NameMatch
 from portal.plugin_host.host import PluginHost
 from portal.trades.models import Dispute, DisputeStatement, Trade
-from portal.trades.progress import HistoryView, StepView, history, steps
+from portal.trades.progress import HistoryView, StepView, history, last_reason, steps
 from portal.trades.queries import (
     Counterparty,
     Places,
@@ -207,7 +207,7 @@ def trade_view(
         seller_locks=units_text(trade.quantity + trade.seller_fee, digits.base),
         steps=steps(trade, past),
         history=past,
-        reason=trade.reason,
+        reason=last_reason(past),
         timer=cast(Literal["payment", "release"] | None, trade.timer),
         server_time=cast(str, iso(now_ms())),
         maker=(trade.maker_side == "buy") == (role == "buyer"),

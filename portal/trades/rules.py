@@ -127,6 +127,7 @@ TABLE |= {
     for event, end in _PAID_OTHERWISE.items()
 }
 
+FEE_ROSE = "The fee rose above what was agreed when the order was placed."
 TIMERS: dict[State, str] = {S.AWAITING_PAYMENT: "payment", S.PAID: "release", S.VERIFIED: "release"}
 
 

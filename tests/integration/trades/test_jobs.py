@@ -10,6 +10,7 @@ from portal.core.db import Database
 from portal.core.settings import Settings
 from portal.engine.local import LocalEngine
 from portal.trades.jobs import run_clearing, run_timers
+from portal.trades.progress import history, last_reason
 from portal.users.kyc import set_kyc_tier
 from tests.integration.payments.world import MARKET, World
 
@@ -107,3 +108,16 @@ def test_a_clock_that_is_over_moves_the_trade_once(
     assert run_timers(context, clock=later) == 0
     assert world.trade(trade_id).state == state
     engine.close()
+
+
+def test_what_a_rule_found_about_one_party_is_for_staff_alone(world: World) -> None:
+    trade_id = world.matched()
+    officer, _ = world.person("Cora", "AT611904300234573201", kind="staff")
+    set_kyc_tier(world.database, officer, world.buyer[0], 0, "documents expired")
+    run_clearing(world.context)
+    trade = world.trade(trade_id)
+    assert trade.reason
+    with world.database.reader() as session:
+        told = last_reason(history(session, trade))
+    assert told
+    assert told != trade.reason

@@ -1,5 +1,6 @@
 """What a production configuration must not be: each rule by itself, on top of a good one."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ SAFE: dict[str, Any] = {
     "relayer_key": "0x" + "11" * 32,
     "arbiter_key": "0x" + "22" * 32,
     "trusted_proxies": 1,
+    "chain_confirmations": 12,
 }
 
 
@@ -55,6 +57,7 @@ def test_a_safe_production_has_no_problems() -> None:
         ({"database_url": None}, "DATABASE_URL is not set"),
         ({"chain_rpc_urls": None}, "CHAIN_RPC_URLS is not set"),
         ({"chain_id": 31337}, "CHAIN_ID is 31337"),
+        ({"chain_confirmations": 1}, "CHAIN_CONFIRMATIONS is 1"),
         ({"relayer_key": DEV_RELAYER_KEY}, "RELAYER_KEY is a public development key"),
         ({"arbiter_key": DEV_ARBITER_KEY}, "ARBITER_KEY is a public development key"),
         ({"arbiter_key": DEV_RELAYER_KEY[2:].upper()}, "ARBITER_KEY is a public development key"),
@@ -123,3 +126,15 @@ def test_an_empty_variable_is_as_good_as_none(
     monkeypatch.setenv("WEB_PORT", "")
     settings = load_settings()
     assert (settings.database_url, settings.web_port) == (None, 8080)
+
+
+def test_a_demo_that_nobody_asked_for_is_not_opened_to_the_network(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BIND_HOST", "0.0.0.0")
+    monkeypatch.delenv("PORTAL_ENV", raising=False)
+    with pytest.raises(BadSettings, match="PORTAL_ENV is not set"):
+        load_settings()
+    monkeypatch.setenv("PORTAL_ENV", "demo")
+    assert load_settings().bind_host == "0.0.0.0"
