@@ -16,6 +16,7 @@ class Subscriber:
 
     def __init__(self) -> None:
         self.user_id: int | None = None
+        self.token = ""
         self.topics: dict[str, int] = {}
         self._pending: dict[tuple[str, ...], Message] = {}
         self._ready = asyncio.Event()
@@ -24,6 +25,11 @@ class Subscriber:
         """Queue a message; an unsent older one of the same key is dropped."""
         self._pending[key] = message
         self._ready.set()
+
+    def log_out(self) -> None:
+        """Nothing of a person's own goes to this connection any more."""
+        self.user_id, self.token = None, ""
+        self.topics.pop("me", None)
 
     async def next(self) -> Message:
         """The oldest waiting message; waits for one."""
@@ -47,6 +53,10 @@ class Hub:
     def remove(self, subscriber: Subscriber) -> None:
         """A client is gone."""
         self._subscribers.discard(subscriber)
+
+    def logged_in(self) -> list[Subscriber]:
+        """Subscribers with a session."""
+        return [subscriber for subscriber in self._subscribers if subscriber.user_id is not None]
 
     def markets(self) -> set[str]:
         """Markets whose book somebody watches."""

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import psycopg
 import structlog
+from sqlalchemy.exc import DBAPIError
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
@@ -32,10 +33,11 @@ _log = structlog.get_logger("stream")
 
 
 class StreamServer:
-    """Serves live updates until cancelled."""
+    """Serves live updates until cancelled. Sessions are looked at again every few seconds."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, session_seconds: float = 30.0) -> None:
         self._settings = settings
+        self._session_seconds = session_seconds
         self._database = Database(settings.required_database_url, pool_size=4)
         self._hub = Hub()
         self._stale: set[str] = set()
@@ -57,6 +59,7 @@ class StreamServer:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen())
                 tasks.create_task(self._publish_books())
+                tasks.create_task(self._end_old_sessions())
 
     async def _listen(self) -> None:
         url = libpq_url(self._settings.required_database_url)
@@ -89,6 +92,15 @@ class StreamServer:
                 with contextlib.suppress(PortalError):
                     self._hub.send_book(market, await self._book(market))
             await asyncio.sleep(_BOOK_SECONDS)
+
+    async def _end_old_sessions(self) -> None:
+        """A session that was ended elsewhere hears nothing more, also on an open connection."""
+        while True:
+            await asyncio.sleep(self._session_seconds)
+            for subscriber in self._hub.logged_in():
+                with contextlib.suppress(DBAPIError):
+                    if not await self._authenticate(subscriber, subscriber.token):
+                        subscriber.log_out()
 
     async def _book(self, market: str) -> Message:
         def read() -> Message:
@@ -153,7 +165,7 @@ class StreamServer:
                 found = find_session(session, token)
                 return found[1].id if found else None
 
-        subscriber.user_id = await asyncio.to_thread(read)
+        subscriber.user_id, subscriber.token = await asyncio.to_thread(read), token
         return subscriber.user_id is not None
 
 

@@ -16,7 +16,7 @@ from portal.core.settings import Settings
 from portal.engine.local import LocalEngine
 from portal.stream.server import StreamServer
 from portal.users.models import User
-from portal.users.sessions import open_session
+from portal.users.sessions import close_session, open_session
 from tests.factories.engine import define_market, deposit, place_order
 from tests.factories.markets import add_market
 
@@ -32,7 +32,7 @@ def market(database: Database) -> None:
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[str]:
-    task = asyncio.create_task(StreamServer(settings).run())
+    task = asyncio.create_task(StreamServer(settings, session_seconds=0.2).run())
     url = f"ws://127.0.0.1:{settings.stream_port}/"
     while True:
         try:
@@ -125,9 +125,8 @@ def test_a_page_of_another_origin_is_refused(play: Callable[[Scenario], None]) -
     play(scenario)
 
 
-def test_people_hear_of_their_own_changes_only(
-    play: Callable[[Scenario], None], database: Database
-) -> None:
+def logged_in(database: Database, *names: str) -> tuple[list[int], list[str]]:
+    """Traders with a session each: their ids and tokens."""
     with database.transaction() as session:
         people = [
             User(
@@ -138,12 +137,40 @@ def test_people_hear_of_their_own_changes_only(
                 active=True,
                 kind="trader",
             )
-            for name in ("ann", "ben")
+            for name in names
         ]
         session.add_all(people)
         session.flush()
         tokens = [open_session(session, person, hours=1).token for person in people]
-        ids = [person.id for person in people]
+        return [person.id for person in people], tokens
+
+
+def test_a_session_that_was_ended_hears_nothing_more(
+    play: Callable[[Scenario], None], database: Database
+) -> None:
+    (ann_id,), (token,) = logged_in(database, "ann")
+
+    async def scenario(url: str, engine: LocalEngine) -> None:
+        async with connect(url) as client:
+            await say(client, op="auth", token=token)
+            await say(client, op="subscribe", topic="me")
+            await asyncio.sleep(0.3)
+            await asyncio.to_thread(engine.submit, deposit(ann_id))
+            assert (await hear(client))["what"] == "balance"
+            with database.transaction() as session:
+                close_session(session, token)
+            await asyncio.sleep(1)
+            await asyncio.to_thread(engine.submit, deposit(ann_id))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(hear(client), 0.5)
+
+    play(scenario)
+
+
+def test_people_hear_of_their_own_changes_only(
+    play: Callable[[Scenario], None], database: Database
+) -> None:
+    ids, tokens = logged_in(database, "ann", "ben")
 
     async def scenario(url: str, engine: LocalEngine) -> None:
         cookie = {"Cookie": f"otc_session={tokens[0]}"}
