@@ -28,31 +28,18 @@ def record(
     """
     session.flush()
     head = _lock_head(session, stream)
-    at_ms, seq = now_ms(), head.seq + 1
-    digest = event_hash(
-        head.hash,
-        stream=stream,
-        seq=seq,
-        at_ms=at_ms,
-        actor=actor,
-        kind=kind,
-        subject=subject,
-        data=data,
-    )
-    session.add(
-        AuditEvent(
-            stream=stream,
-            seq=seq,
-            at_ms=at_ms,
-            actor=actor,
-            kind=kind,
-            subject=subject,
-            data=data,
-            previous=head.hash,
-            hash=digest,
-        )
-    )
-    head.seq, head.hash = seq, digest
+    event: dict[str, Any] = {
+        "stream": stream,
+        "seq": head.seq + 1,
+        "at_ms": now_ms(),
+        "actor": actor,
+        "kind": kind,
+        "subject": subject,
+        "data": data,
+    }
+    digest = event_hash(head.hash, **event)
+    session.add(AuditEvent(**event, previous=head.hash, hash=digest))
+    head.seq, head.hash = head.seq + 1, digest
     session.flush()
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from portal.backoffice.context import reader
 from portal.core.money import Asset
-from portal.markets.models import AssetRow, Market
+from portal.markets.assets import assets
+from portal.markets.models import Market
 from portal.users.models import User
 
 PLATFORM = 0
@@ -27,8 +28,7 @@ class Name:
 def asset(code: str) -> Asset:
     """The asset, for its places. An unknown code counts as whole units."""
     if "bo_assets" not in g:
-        rows = reader().scalars(select(AssetRow))
-        g.bo_assets = {row.code: Asset(row.code, row.places) for row in rows}
+        g.bo_assets = assets(reader())
     return cast(Asset, g.bo_assets.get(code, Asset(code, 0)))
 
 

@@ -120,8 +120,6 @@ PAGES: tuple[Page, ...] = (
     ),
 )
 
-CATEGORIES = tuple(dict.fromkeys(page.category for page in PAGES))
-
 Grant = tuple[str, str]
 
 

@@ -22,4 +22,4 @@ class JobContext:
     settings: Settings
     database: Database
     engine: Engine
-    plugins: Any = None
+    plugins: Any

@@ -17,6 +17,7 @@ from portal.demo.people import Person, people
 from portal.escrow.demo import ensure_demo_deployment
 from portal.markets.models import AssetRow, Market
 from portal.markets.service import save_market, sync_engine
+from portal.markets.sources import demo_sources
 from portal.plugin_host.host import PluginHost
 from portal.users.models import User
 from portal.users.passwords import hash_password
@@ -32,61 +33,40 @@ ASSETS = (
     ("EUR", "Euro", "fiat", 2),
 )
 
-
-def _leg(exchange: str, symbol: str, operation: str = "multiply") -> dict[str, str]:
-    return {"exchange": exchange, "symbol": symbol, "operation": operation}
-
+# What the demo's markets have in common.
+_ALIKE: dict[str, Any] = {
+    "quote": "EUR",
+    "status": "open",
+    "payment_seconds": 3600,
+    "release_seconds": 3600,
+    "protection_bps": 300,
+    "max_fee_bps": 100,
+    "fee_model": "maker_taker",
+    "methods": ["sepa"],
+}
 
 MARKETS: tuple[dict[str, Any], ...] = (
     {
+        **_ALIKE,
+        "sources": demo_sources("USDT-EUR"),
         "id": "USDT-EUR",
         "base": "USDT",
-        "quote": "EUR",
         "price_places": 4,
         "lot": "0.01",
         "min_trade": "10",
         "max_trade": "50000",
         "escrow": "evm",
-        "status": "open",
-        "payment_seconds": 3600,
-        "release_seconds": 3600,
-        "protection_bps": 300,
-        "max_fee_bps": 100,
-        "fee_model": "maker_taker",
-        "methods": ["sepa"],
-        "sources": [
-            {"name": "kraken", "legs": [_leg("kraken", "USDT/EUR")]},
-            {"name": "bitvavo", "legs": [_leg("bitvavo", "USDT/EUR")]},
-            {
-                "name": "htx BTC via kraken",
-                "legs": [_leg("kraken", "BTC/EUR"), _leg("htx", "BTC/USDT", "divide")],
-            },
-        ],
     },
     {
+        **_ALIKE,
+        "sources": demo_sources("BTC-EUR"),
         "id": "BTC-EUR",
         "base": "BTC",
-        "quote": "EUR",
         "price_places": 2,
         "lot": "0.00001",
         "min_trade": "0.0001",
         "max_trade": "2",
         "escrow": "ledger",
-        "status": "open",
-        "payment_seconds": 3600,
-        "release_seconds": 3600,
-        "protection_bps": 300,
-        "max_fee_bps": 100,
-        "fee_model": "maker_taker",
-        "methods": ["sepa"],
-        "sources": [
-            {"name": "kraken", "legs": [_leg("kraken", "BTC/EUR")]},
-            {"name": "bitvavo", "legs": [_leg("bitvavo", "BTC/EUR")]},
-            {
-                "name": "htx via kraken",
-                "legs": [_leg("htx", "BTC/USDT"), _leg("kraken", "USDT/EUR")],
-            },
-        ],
     },
 )
 

@@ -12,7 +12,7 @@ from portal.core.errors import Conflict, NotFound, Unavailable
 from portal.core.money import Money
 from portal.escrow.demo import mint_demo_coins
 from portal.escrow.deployment import load_deployment
-from portal.orders.queries import asset
+from portal.markets.assets import asset
 from portal.users.wallet import wallet_of
 
 blueprint = Blueprint("demo_api", __name__)

@@ -9,8 +9,9 @@ from portal.backoffice.context import reader, services, staff
 from portal.backoffice.pages import whole_number
 from portal.core.errors import InvalidInput
 from portal.core.money import Money
+from portal.markets.assets import assets
 from portal.markets.models import Market
-from portal.markets.service import assets, save_market
+from portal.markets.service import save_market
 from portal.plugin_api import FeeModel, PaymentGateway, Provider
 
 _AMOUNTS = ("lot", "min_trade", "max_trade")

@@ -21,13 +21,13 @@ from portal.core.jobs import Engine
 from portal.core.money import Asset, Money, units_text
 from portal.core.settings import Settings
 from portal.engine.models import MarketState
-from portal.markets.models import AssetRow, Market, Quote
+from portal.markets.assets import assets
+from portal.markets.models import Market, Quote
 from portal.markets.pricing import is_fresh, last_good, latest, sweep
 from portal.markets.rules import MarketValues, check_change, parse_market
 
 __all__ = [
     "MarketView",
-    "assets",
     "engine_terms",
     "list_markets",
     "market_view",
@@ -114,11 +114,6 @@ _TERMS = (
     "max_fee_bps",
     "methods",
 )
-
-
-def assets(session: Session) -> dict[str, Asset]:
-    """Every asset of the portal by its code."""
-    return {row.code: Asset(row.code, row.places) for row in session.scalars(select(AssetRow))}
 
 
 def list_markets(database: Database, settings: Settings) -> list[MarketView]:

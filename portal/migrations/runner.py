@@ -5,8 +5,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
-from portal.backoffice.permissions import sync_permissions
-from portal.core.db import Database
+from portal.backoffice import permissions
 from portal.core.settings import Settings
 
 
@@ -18,9 +17,7 @@ def upgrade_database(url: str) -> None:
 def upgrade(settings: Settings) -> None:
     """`portal db upgrade`: the schema, then the back office's permissions and roles."""
     upgrade_database(settings.required_database_url)
-    database = Database(settings.required_database_url, pool_size=1)
-    sync_permissions(database)
-    database.dispose()
+    permissions.sync(settings)
 
 
 def configuration(url: str) -> Config:

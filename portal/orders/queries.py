@@ -11,7 +11,8 @@ from portal.core.clock import iso, now_ms
 from portal.core.errors import NotFound
 from portal.core.money import Asset, units_text
 from portal.engine.models import MarketState, Shard
-from portal.markets.models import AssetRow, Market
+from portal.markets.assets import asset
+from portal.markets.models import Market
 from portal.orders.models import Order
 from portal.orders.rules import OPEN, OrderState, effective_price, live_index
 from portal.trades.models import Trade
@@ -195,14 +196,6 @@ def _index(state: MarketState | None) -> tuple[int | None, str | None]:
     if ticks is None:
         return None, state.index_reason or "The first price is still being fetched."
     return ticks, None
-
-
-def asset(session: Session, code: str) -> Asset:
-    """An asset by its code. Raises NotFound."""
-    row = session.get(AssetRow, code)
-    if row is None:
-        raise NotFound("There is no such asset.", field="asset", value=code)
-    return Asset(row.code, row.places)
 
 
 def book(session: Session, market_id: str, depth: int = 20) -> BookView:

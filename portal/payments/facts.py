@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 from portal.core.clock import from_ms
 from portal.core.errors import NotFound
 from portal.core.money import Asset, Money, quote_units, units_text
-from portal.markets.models import AssetRow, Market
+from portal.markets.assets import asset
+from portal.markets.models import Market
 from portal.plugin_api import OrderFacts, PartyFacts, Side, TradeFacts
 from portal.trades.models import Trade
 from portal.users.models import User
@@ -16,14 +17,6 @@ from portal.users.models import User
 # What these trades would have moved was not moved: they don't count against a day's limit.
 _UNDONE = ("cancelled", "expired", "refunded", "resolved_seller")
 _FINISHED = ("released", "completed")
-
-
-def asset(session: Session, code: str) -> Asset:
-    """An asset by its code. Raises NotFound."""
-    row = session.get(AssetRow, code)
-    if row is None:
-        raise NotFound(f"There is no asset {code}.", field="asset", value=code)
-    return Asset(row.code, row.places)
 
 
 def trade_facts(session: Session, trade: Trade) -> TradeFacts:

@@ -8,7 +8,7 @@ from portal.core.clock import now_ms
 from portal.core.errors import Conflict, NotFound
 from portal.core.money import Money
 from portal.core.sealed import Sealer
-from portal.payments.facts import asset
+from portal.markets.assets import asset
 from portal.plugin_api import PaymentInstructions, PaymentRequest
 from portal.plugin_host.host import PluginHost
 from portal.trades.models import Trade

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from portal.core.clock import from_ms
 from portal.core.money import Asset, Money
 from portal.core.sealed import Sealer
+from portal.markets.assets import asset
 from portal.payments import rules
-from portal.payments.facts import asset
 from portal.payments.models import StatementLine as LineRow
 from portal.plugin_api import NameMatch, PaymentGateway, StatementLine
 from portal.trades.models import Trade

@@ -14,9 +14,9 @@ from portal.core.money import Money, units_text
 from portal.core.sealed import Sealer
 from portal.escrow.models import ChainIntent, EscrowRecord
 from portal.escrow.signatures import claim_missing
+from portal.markets.assets import asset
 from portal.markets.models import Quote
 from portal.orders.queries import SourceView, source_views
-from portal.payments.facts import asset
 from portal.payments.instructions import instructions
 from portal.payments.models import StatementLine
 from portal.plugin_api import NameMatch

@@ -25,5 +25,5 @@ if __name__ == "__main__":
     settings = Settings(_env_file=None)
     database = Database(settings.required_database_url)
     run_intents(
-        JobContext(settings, database, EngineClient(settings)), DyingClient(settings.rpc_urls)
+        JobContext(settings, database, EngineClient(settings), None), DyingClient(settings.rpc_urls)
     )

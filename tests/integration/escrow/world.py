@@ -53,7 +53,7 @@ class World:
         self.settings, self.database = settings, database
         self.skipped_ms = 0
         self.engine = LocalEngine(database, clock=lambda: now_ms() + self.skipped_ms)
-        self.context = JobContext(settings, database, self.engine)
+        self.context = JobContext(settings, database, self.engine, None)
         self.client = ChainClient(settings.rpc_urls)
         self.deployment = ensure_demo_deployment(settings, database)
         self.contract = EscrowContract(self.client, self.deployment)

@@ -53,7 +53,7 @@ def context(settings: Settings, database: Database, engine: LocalEngine) -> JobC
     with database.transaction() as session:
         for code, kind, places in (("USDT", "coin", 6), ("BTC", "coin", 8), ("EUR", "fiat", 2)):
             session.merge(AssetRow(code=code, name=code, kind=kind, places=places))
-    return JobContext(settings, database, engine)
+    return JobContext(settings, database, engine, None)
 
 
 @pytest.fixture

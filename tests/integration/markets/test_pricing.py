@@ -123,7 +123,7 @@ def test_without_the_engine_the_quote_is_kept_and_the_line_says_so(context, feed
         def submit(self, command):
             raise Unavailable("The trading engine does not answer just now.")
 
-    away = JobContext(context.settings, context.database, Away())
+    away = JobContext(context.settings, context.database, Away(), None)
     assert "does not answer" in sweep_all(away, feed)
     assert len(quotes(context)) == 1
 

@@ -33,7 +33,7 @@ class NoEngine:
 
 @pytest.fixture
 def context(settings, database) -> JobContext:
-    return JobContext(settings, database, NoEngine())
+    return JobContext(settings, database, NoEngine(), None)
 
 
 @pytest.fixture(autouse=True)
@@ -171,7 +171,7 @@ def test_the_record_keeps_the_newest_runs_of_each_job(database, context):
 def test_a_job_runs_even_when_its_run_can_not_be_recorded(settings):
     away = Database("postgresql://postgres@127.0.0.1:1/none")
     done = []
-    recorded("works", lambda context: done.append(1), JobContext(settings, away, NoEngine()))
+    recorded("works", lambda context: done.append(1), JobContext(settings, away, NoEngine(), None))
     assert done == [1]
     away.dispose()
 

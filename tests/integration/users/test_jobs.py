@@ -28,7 +28,7 @@ def test_only_what_is_old_is_forgotten(settings: Settings, database: Database) -
                     UserSession(token_hash=str(age), user_id=1, csrf="", expires_at=then),
                 )
             )
-    assert run_prune(JobContext(settings, database, LocalEngine(database))) == 3
+    assert run_prune(JobContext(settings, database, LocalEngine(database), None)) == 3
     with database.reader() as session:
         for table in (IdempotencyKey, LoginAttempt, UserSession):
             assert session.scalar(select(func.count()).select_from(table)) == 1
