@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from eth_utils.conversions import to_hex
+from eth_utils.crypto import keccak
 
 from portal.core.db import Database
 from portal.core.settings import Settings
@@ -16,6 +18,7 @@ from tests.integration.escrow.world import World
 
 ROOT = Path(__file__).parents[3]
 READY_SECONDS = 20
+MINED_SECONDS = 3
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +30,9 @@ def anvil_path() -> str:
 
 
 @pytest.fixture
-def rpc_url(anvil_path: str) -> Iterator[str]:
-    """A fresh chain on a free port."""
+def rpc_url(anvil_path: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A fresh chain on a free port; what is broadcast is mined before the test goes on."""
+    mine_before_going_on(monkeypatch)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -40,6 +44,26 @@ def rpc_url(anvil_path: str) -> Iterator[str]:
     finally:
         node.kill()
         node.wait()
+
+
+def mine_before_going_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anvil answers a broadcast before it has mined it; on a busy machine a test would look too
+    early. A transaction that can't be mined yet (a gap in the nonces) is not waited for long.
+    """
+    broadcast = ChainClient.broadcast
+
+    def and_wait(client: ChainClient, raw: str) -> None:
+        broadcast(client, raw)
+        wait_mined(client, to_hex(keccak(hexstr=raw)))
+
+    monkeypatch.setattr(ChainClient, "broadcast", and_wait)
+
+
+def wait_mined(client: ChainClient, tx_hash: str) -> None:
+    """Give the node a few seconds to mine a transaction that it has."""
+    deadline = time.monotonic() + MINED_SECONDS
+    while client.receipt(tx_hash) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def _wait_for(port: int) -> None:

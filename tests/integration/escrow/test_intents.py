@@ -19,6 +19,7 @@ from portal.escrow.demo import DEV_DEPLOYER
 from portal.escrow.intents import IntentRunner, queue_intent, retry_intent
 from portal.escrow.models import ChainIntent, EscrowRecord
 from portal.escrow.service import report_outcomes, run_intents
+from tests.integration.escrow.conftest import wait_mined
 from tests.integration.escrow.world import ESCROWED, FUNDED, World
 
 pytestmark = [pytest.mark.postgres, pytest.mark.chain]
@@ -48,6 +49,8 @@ def test_killed_around_sending_the_effect_comes_once(world: World, moment: str) 
     assert run_and_die(world, moment) == -signal.SIGKILL
     stored = world.intents(trade_id)["open"]
     assert stored.status == "signed"
+    if moment == "after":
+        wait_mined(world.client, str(stored.tx_hash))
     assert openings(world) == (0 if moment == "before" else 1)
     world.work()
     resumed = world.intents(trade_id)["open"]
