@@ -1,6 +1,9 @@
 """Market terms and index prices."""
 
+from dataclasses import fields
 from typing import Any
+
+import msgspec
 
 from portal.core.errors import InvalidInput
 from portal.core.money import MAX_UNITS, quote_units
@@ -11,7 +14,8 @@ from portal.orders.rules import MAX_MARGIN_BPS, MarketTerms, floating_price
 
 def define(state: ShardState, command: DefineMarket) -> dict[str, Any]:
     """Create a market or change its terms. Its assets and places never change."""
-    terms = MarketTerms(**command.model_dump(exclude={"key", "kind"}))
+    values = msgspec.structs.asdict(command)
+    terms = MarketTerms(**{item.name: values[item.name] for item in fields(MarketTerms)})
     market = state.markets.get(command.id)
     _refuse_two_escrows(state, terms)
     if market is None:
