@@ -1,8 +1,10 @@
 """The database: one declarative base, one way to open a transaction."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from urllib.parse import urlencode, urlsplit
 
 from sqlalchemy import BigInteger, DateTime, MetaData, create_engine
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
@@ -14,6 +16,7 @@ _NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+_HOST = re.compile(r"^(\[.*\]|[^:]*):?(\d*)$")
 
 
 class Base(DeclarativeBase):
@@ -60,11 +63,28 @@ class Database:
 
 
 def sqlalchemy_url(url: str) -> str:
-    """`postgresql://…` or `postgres://…` as SQLAlchemy wants it for psycopg 3."""
+    """`postgresql://…` or `postgres://…` as SQLAlchemy wants it for psycopg 3.
+
+    Several hosts (`…@one:5432,two:5432/portal?target_session_attrs=read-write`) become
+    parameters, which both SQLAlchemy and libpq understand.
+    """
     for prefix in ("postgresql://", "postgres://"):
         if url.startswith(prefix):
-            return "postgresql+psycopg://" + url.removeprefix(prefix)
-    return url
+            url = "postgresql+psycopg://" + url.removeprefix(prefix)
+    parts = urlsplit(url)
+    login, at, hosts = parts.netloc.rpartition("@")
+    if "," not in hosts:
+        return url
+    pairs = [_HOST.sub(r"\1 \2", host).split(" ") for host in hosts.split(",")]
+    several = urlencode(
+        {
+            "host": ",".join(name.strip("[]") for name, _ in pairs),
+            "port": ",".join(port or "5432" for _, port in pairs),
+        },
+        safe=",:",
+    )
+    query = "&".join(filter(None, (several, parts.query)))
+    return f"{parts.scheme}://{login}{at}{parts.path}?{query}"
 
 
 def libpq_url(url: str) -> str:

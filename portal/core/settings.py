@@ -65,6 +65,17 @@ class Settings(BaseSettings):
     stream_url: str | None = Field(None, description="Public ws(s):// address of live updates")
     engine_host: str = Field("127.0.0.1", description="Where the engine listens")
     engine_port: PortNumber = Field(8082, description="Port of the engine")
+    engine_addresses: str | None = Field(
+        None,
+        pattern=r"^[^\s,]+:\d+(\s*,\s*[^\s,]+:\d+)*$",
+        description="Where engines serve, host:port, comma separated; empty = the one above",
+    )
+    engine_sync_standbys: int = Field(
+        0,
+        ge=0,
+        description="Standby servers of PostgreSQL that must have a batch on disk before its "
+        "commands are acknowledged; with fewer the engine writes nothing",
+    )
     postgres_port: PortNumber = Field(8083, description="Port of the embedded PostgreSQL")
     chain_port: PortNumber = Field(8084, description="Port of the local chain")
     replay_port: PortNumber = Field(8085, description="Port of the price replay server (demo)")
@@ -134,6 +145,14 @@ class Settings(BaseSettings):
     def postgres_password_file(self) -> Path:
         """Where `portal run` keeps the password that it made for its own PostgreSQL."""
         return self.var_dir / "postgres.password"
+
+    @cached_property
+    def engine_targets(self) -> list[tuple[str, int]]:
+        """Where clients look for the engine that leads, in this order."""
+        if not self.engine_addresses:
+            return [(self.engine_host, self.engine_port)]
+        pairs = [text.strip().rpartition(":") for text in self.engine_addresses.split(",")]
+        return [(host.strip("[]"), int(port)) for host, _, port in pairs]
 
     @cached_property
     def rpc_urls(self) -> list[str]:
