@@ -23,6 +23,23 @@ class PortalGroup(click.Group):
             raise click.ClickException(f"{error.message}{hint}") from error
 
 
+class LazyGroup(PortalGroup):
+    """A group whose commands stand in the `commands` of another module, read when needed."""
+
+    def __init__(self, *args: Any, source: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._source = source
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return sorted(import_module(self._source).commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        found: click.Command | None = import_module(self._source).commands.get(cmd_name)
+        return found
+
+
 def _call(module: str, function: str, *arguments: object, **options: object) -> None:
     """Call `module.function(settings, …)`; a whole number it returns is the exit code."""
     import_module("portal.core.logs").configure_logging()
@@ -149,6 +166,11 @@ def api() -> None:
 def api_openapi() -> None:
     """Write the OpenAPI document to h5_client/openapi.json, from which the client's types come."""
     _call("portal.api.register", "dump")
+
+
+@main.group(cls=LazyGroup, source="portal.bench.cli")
+def bench() -> None:
+    """Measure this machine, with a database of its own; leaves nothing behind."""
 
 
 @main.command()

@@ -1,0 +1,39 @@
+"""The commands `portal bench …`. Each imports its part only when it is called."""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from portal.bench.options import Options, with_options
+from portal.core.logs import configure_logging
+from portal.core.settings import load_settings
+
+commands: dict[str, click.Command] = {}
+
+
+def _run(module: str, options: Options | None, **rest: Any) -> None:
+    """Call `portal.bench.<module>.main`; its answer is the exit code."""
+    configure_logging()
+    given = {} if options is None else {"options": options}
+    sys.exit(import_module(f"portal.bench.{module}").main(load_settings(), **given, **rest))
+
+
+@click.command()
+@with_options(rate=10_000)
+@click.option("--old", default=0, type=click.IntRange(0), help="Old orders already there.")
+@click.option(
+    "--old-days",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1, 60),
+    help="Days up to today over which the old orders lie.",
+)
+@click.option("--standby", is_flag=True, help="With a synchronous standby on this machine.")
+def orders(options: Options, **rest: Any) -> None:
+    """Durable orders with everything on: idempotency, indexes, balances, journal."""
+    _run("orders", options, **rest)
+
+
+commands["orders"] = orders

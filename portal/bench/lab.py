@@ -1,0 +1,146 @@
+"""The place of one bench: a directory, a PostgreSQL and an engine, gone when it is over."""
+
+import os
+import secrets
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+import psutil
+import psycopg
+
+from portal.bench.database import BenchPostgres, require_disk, start_standby
+from portal.bench.processes import Server, free_port
+from portal.core.settings import Settings
+
+
+class Lab:
+    """What a bench works with. Make it with `open_lab`."""
+
+    def __init__(self, directory: Path, stack: ExitStack, tuning: Mapping[str, str]) -> None:
+        self.directory = directory
+        self._stack = stack
+        self.engine_token = secrets.token_urlsafe(32)
+        self.postgres = BenchPostgres(directory / "data", secrets.token_urlsafe(24), tuning)
+        self.standby: BenchPostgres | None = None
+        self.database_url = ""
+
+    def start_database(self) -> None:
+        """A new PostgreSQL with the portal's schema."""
+        self._stack.callback(self.postgres.remove)
+        self._stack.callback(self.postgres.stop)
+        self.postgres.start(self.directory / "postgres.log")
+        self.database_url = self.postgres.make_database()
+
+    def start_standby(self) -> None:
+        """A synchronous standby beside it, on this machine."""
+        self.standby = start_standby(
+            self.postgres, self.directory / "standby", self.directory / "standby.log"
+        )
+        self._stack.callback(self.standby.remove)
+        self._stack.callback(self.standby.stop)
+
+    def environment(self, **changes: object) -> dict[str, str]:
+        """What our processes see: this lab's database, nobody's `.env`."""
+        return {
+            **os.environ,
+            "PORTAL_ENV": "demo",
+            "DATABASE_URL": self.database_url,
+            "ENGINE_TOKEN": self.engine_token,
+            "VAR_DIR": str(self.directory),
+            **{name.upper(): str(value) for name, value in changes.items()},
+        }
+
+    def start_engine(self, *, profile: Path | None = None, wait: bool = True) -> "Engine":
+        """An engine on a free port; with `profile`, its profile is written there at its end."""
+        engine = Engine(self, free_port(), profile)
+        self._stack.callback(engine.stop)
+        if wait:
+            engine.wait_listening(engine.port)
+        return engine
+
+    def start_server(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str]
+    ) -> Server:
+        """Another server of this lab."""
+        server = Server(name, command, environment, self.directory / f"{name}.log")
+        self._stack.callback(server.stop)
+        return server
+
+    def sequence(self) -> int:
+        """How many commands the shard has carried out since it was made."""
+        with psycopg.connect(self.database_url) as connection:
+            row = connection.execute("SELECT coalesce(max(seq), 0) FROM shard").fetchone()
+        return int(row[0]) if row else 0
+
+
+class Engine(Server):
+    """`portal engine` of a lab."""
+
+    def __init__(self, lab: Lab, port: int, profile: Path | None) -> None:
+        self.port = port
+        self.token = lab.engine_token
+        start = ["-m", "portal.cli", "engine"]
+        if profile is not None:
+            start = ["-m", "portal.bench.profiled", str(profile), "engine"]
+        super().__init__(
+            f"engine-{port}",
+            [sys.executable, *start],
+            lab.environment(engine_port=port, engine_host="127.0.0.1"),
+            lab.directory / f"engine-{port}.log",
+        )
+
+
+@contextmanager
+def open_lab(
+    settings: Settings, tuning: Mapping[str, str], directory: Path | None = None
+) -> Iterator[Lab]:
+    """A lab in a directory of its own; whatever happens, nothing of it stays."""
+    home = (directory or settings.var_dir / "bench").resolve()
+    home.mkdir(mode=0o755, parents=True, exist_ok=True)
+    require_disk(home)
+    _clear_dead(home)
+    place = home / _name(os.getpid())
+    place.mkdir(mode=0o755)
+    with ExitStack() as stack, _ended_by_sigterm():
+        stack.callback(shutil.rmtree, place, ignore_errors=True)
+        lab = Lab(place, stack, tuning)
+        lab.start_database()
+        yield lab
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM unwinds as Ctrl-C does, so that everything is put away."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _name(pid: int) -> str:
+    return f"{pid}-{int(psutil.Process(pid).create_time() * 1000)}"
+
+
+def _clear_dead(home: Path) -> None:
+    """Remove what benches left that were killed; their servers died with them."""
+    for place in home.glob("*-*"):
+        pid = int(place.name.partition("-")[0])
+        try:
+            alive = _name(pid) == place.name
+        except psutil.NoSuchProcess:
+            alive = False
+        if not alive:
+            for data in (place / "data", place / "standby"):
+                if data.is_symlink():
+                    shutil.rmtree(data.resolve(), ignore_errors=True)
+            shutil.rmtree(place, ignore_errors=True)

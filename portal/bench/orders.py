@@ -1,0 +1,23 @@
+"""`portal bench orders`: orders through socket, matcher and one durable transaction a batch."""
+
+from portal.bench.driving import drive, finish_profile, show
+from portal.bench.lab import open_lab
+from portal.bench.options import Options
+from portal.core.settings import Settings
+
+
+def main(settings: Settings, options: Options, *, old: int, old_days: int, standby: bool) -> int:
+    """Run it at every rate, over one database; returns the exit code."""
+    failed = 0
+    with open_lab(settings, options.tuning, options.directory) as lab:
+        profile = lab.directory / "profile" if options.profile else None
+        if standby:
+            lab.start_standby()
+        engine = lab.start_engine(profile=profile)
+        for rate in options.rates:
+            plan = options.plan("portal.bench.workloads.orders:Orders", rate)
+            result, _ = drive(lab, engine, "orders", plan)
+            result |= {"old_orders": old, "standby": standby}
+            failed |= show([result])
+        finish_profile(engine, profile)
+    return failed
