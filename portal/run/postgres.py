@@ -12,7 +12,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from portal.core.errors import Unavailable
 
@@ -100,16 +101,25 @@ def _shared_data(data: Path) -> Path:
 class EmbeddedPostgres:
     """One PostgreSQL server on 127.0.0.1, its files under `data`.
 
-    `durable=False` turns off every wait for the disk: for tests only.
+    `durable=False` turns off every wait for the disk: for tests only. `options` are settings of
+    the server, by their names there.
     """
 
     def __init__(
-        self, data: Path, port: int, password: str, *, durable: bool = True, connections: int = 120
+        self,
+        data: Path,
+        port: int,
+        password: str,
+        *,
+        durable: bool = True,
+        connections: int = 120,
+        options: Mapping[str, str] | None = None,
     ) -> None:
         self.port = port
         self.password = password
         self.durable = durable
         self.connections = connections
+        self.options = dict(options or {})
         self.account = unprivileged_account()
         self.binaries = bundled_binaries()
         self.data = self.place = data.absolute()
@@ -134,12 +144,39 @@ class EmbeddedPostgres:
         if self.initialised:
             return
         self._show_place()
+        building = self._building()
+        self._initdb(building)
+        self._put_in_place(building)
+
+    def copy_from(self, primary: "EmbeddedPostgres", name: str) -> None:
+        """Make the cluster a standby of a running server, known to it as `name`.
+
+        Raises Unavailable when the copy fails.
+        """
+        self._show_place()
+        building = self._building()
+        source = make_conninfo(primary.url(), dbname="", application_name=name)
+        command = [
+            str(self.binaries / "pg_basebackup"), f"--pgdata={building}", f"--dbname={source}",
+            "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast",
+            *([] if self.durable else ["--no-sync"]),
+        ]  # fmt: skip
+        done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603
+            command, capture_output=True, text=True, **self._identity()
+        )
+        if done.returncode:
+            raise Unavailable(f"The standby could not be made: {done.stderr.strip()}")
+        self._put_in_place(building)
+
+    def _building(self) -> Path:
         building = self.data.with_name(self.data.name + ".new")
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir(mode=0o700, parents=True)
         if self.account is not None:
             os.chown(building, self.account.uid, self.account.gid)
-        self._initdb(building)
+        return building
+
+    def _put_in_place(self, building: Path) -> None:
         if self.data.exists():
             self.data.rmdir()
         building.rename(self.data)
@@ -195,6 +232,7 @@ class EmbeddedPostgres:
             options |= {
                 "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off",
             }  # fmt: skip
+        options |= self.options
         pairs = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
         return [str(self.binaries / "postgres"), "-D", str(self.data), *pairs]
 
