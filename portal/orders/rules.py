@@ -1,46 +1,205 @@
-"""What an order is and the pure rules about it: its price, its size, what it reserves."""
+"""What an order is and the pure rules about it: its price, its size, what it reserves.
 
-from dataclasses import dataclass, field
+Compiled by mypyc where a C compiler is there, with the same results.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+from mypy_extensions import mypyc_attr
 
 from portal.core.money import bps_up
+from portal.orders.conditions import Conditions, Facts
 
 BUY, SELL = "buy", "sell"
 OPEN, FILLED, CANCELLED = "open", "filled", "cancelled"
+CANCEL_NEWEST, CANCEL_OLDEST, CANCEL_BOTH = "cancel_newest", "cancel_oldest", "cancel_both"
+# Why an open order is out of the book, the strongest reason first.
+BY_OWNER, AWAY, OUT_OF_HOURS, NO_BALANCE = "owner", "away", "hours", "balance"
 MAX_MARGIN_BPS = 5_000
+# Ranks count in ten-thousandths of a tick: there, an index with a margin is a whole number.
+RANKS_A_TICK = 10_000
 
 
-@dataclass(slots=True)
+# The stored fields and how: whole numbers, texts, truth values, or (dict) JSON.
+ORDER_FIELDS: dict[str, type] = {
+    "id": int,
+    "owner_id": int,
+    "market_id": str,
+    "side": str,
+    "order_type": str,
+    "price_kind": str,
+    "price_ticks": int,
+    "margin_bps": int,
+    "quantity": int,
+    "remaining": int,
+    "min_trade": int,
+    "max_trade": int,
+    "methods": dict,
+    "accounts": dict,
+    "tif": str,
+    "max_fee_bps": int,
+    "held": int,
+    "status": str,
+    "reason": str,
+    "authority": str,
+    "take_order": int,
+    "created_ms": int,
+    "updated_ms": int,
+    "priority": int,
+    "floor_ticks": int,
+    "ceiling_ticks": int,
+    "post_only": bool,
+    "expires_ms": int,
+    "stp": str,
+    "shared": bool,
+    "hours": dict,
+    "conditions": dict,
+    "link": str,
+    "facts": dict,
+    "via": str,
+    "quote_set": str,
+    "paused": str,
+    "maker_fee_bps": int,
+    "taker_fee_bps": int,
+}
+
+
+@mypyc_attr(acyclic=True)
 class OrderState:
-    """An order in the engine's memory; the columns of table `order` (see there for units)."""
+    """An order in the engine's memory; ORDER_FIELDS are the columns of table `order`.
 
-    id: int
-    owner_id: int
-    market_id: str
-    side: str
-    order_type: str
-    price_kind: str
-    price_ticks: int | None
-    margin_bps: int | None
-    quantity: int
-    remaining: int
-    min_trade: int
-    max_trade: int
-    methods: list[str]
-    accounts: dict[str, int]
-    tif: str
-    max_fee_bps: int
-    held: int
-    status: str
-    reason: str | None
-    authority: str | None
-    take_order: int | None
-    created_ms: int
-    updated_ms: int
+    Amounts are base ledger units, prices ticks, times milliseconds since 1970, fees and margins
+    ten-thousandths. At one price the lower `priority` goes first: the order's id, until it loses
+    its place. A floating order has `margin_bps` over the index instead of `price_ticks`,
+    bounded by `floor_ticks` and `ceiling_ticks`. `held` is what of the owner's coins backs it
+    (base of a seller, quote of a buyer in a market that settles at once); a `shared` order
+    holds nothing until it matches. `paused`: why an open order is out of the book (owner, away,
+    hours, balance). `hours`: spans of minutes of the week in UTC. `link` opens a private order.
+    `via` names the API key it came by. `accounts` may be shared with other orders: never change
+    it in place.
+
+    The book alone uses `shelf`, where it rests (-1: not in the book), and `bound`, whether its
+    floor (-1) or its ceiling (1) sets the price now.
+    """
+
+    __slots__ = (*ORDER_FIELDS, "bound", "shelf")
+    _fields: ClassVar[tuple[str, ...]] = tuple(ORDER_FIELDS)
+
+    def __init__(
+        self,
+        *,
+        id: int,
+        owner_id: int,
+        market_id: str,
+        side: str,
+        order_type: str,
+        price_kind: str,
+        price_ticks: int | None,
+        margin_bps: int | None,
+        quantity: int,
+        remaining: int,
+        min_trade: int,
+        max_trade: int,
+        methods: tuple[str, ...],
+        accounts: dict[str, int],
+        tif: str,
+        max_fee_bps: int,
+        held: int,
+        status: str,
+        reason: str | None,
+        authority: str | None,
+        take_order: int | None,
+        created_ms: int,
+        updated_ms: int,
+        priority: int,
+        floor_ticks: int | None = None,
+        ceiling_ticks: int | None = None,
+        post_only: bool = False,
+        expires_ms: int | None = None,
+        stp: str = CANCEL_NEWEST,
+        shared: bool = False,
+        hours: tuple[tuple[int, int], ...] = (),
+        conditions: Conditions | None = None,
+        link: str | None = None,
+        facts: Facts | None = None,
+        via: str | None = None,
+        quote_set: str | None = None,
+        paused: str | None = None,
+        maker_fee_bps: int = 0,
+        taker_fee_bps: int = 0,
+    ) -> None:
+        self.id = id
+        self.owner_id = owner_id
+        self.market_id = market_id
+        self.side = side
+        self.order_type = order_type
+        self.price_kind = price_kind
+        self.price_ticks = price_ticks
+        self.margin_bps = margin_bps
+        self.quantity = quantity
+        self.remaining = remaining
+        self.min_trade = min_trade
+        self.max_trade = max_trade
+        self.methods = methods
+        self.accounts = accounts
+        self.tif = tif
+        self.max_fee_bps = max_fee_bps
+        self.held = held
+        self.status = status
+        self.reason = reason
+        self.authority = authority
+        self.take_order = take_order
+        self.created_ms = created_ms
+        self.updated_ms = updated_ms
+        self.priority = priority
+        self.floor_ticks = floor_ticks
+        self.ceiling_ticks = ceiling_ticks
+        self.post_only = post_only
+        self.expires_ms = expires_ms
+        self.stp = stp
+        self.shared = shared
+        self.hours = hours
+        self.conditions = conditions
+        self.link = link
+        self.facts = facts
+        self.via = via
+        self.quote_set = quote_set
+        self.paused = paused
+        self.maker_fee_bps = maker_fee_bps
+        self.taker_fee_bps = taker_fee_bps
+        self.bound = 0
+        self.shelf = -1
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every stored field in plain values: what a row holds, and what a copy is made from."""
+        values = {name: getattr(self, name) for name in ORDER_FIELDS}
+        values["accounts"] = dict(self.accounts)
+        values["conditions"] = asdict(self.conditions) if self.conditions else None
+        values["facts"] = asdict(self.facts) if self.facts else None
+        return values
 
 
-@dataclass(frozen=True, slots=True)
+def order_from(values: Mapping[str, Any]) -> OrderState:
+    """The order of `as_dict`, or of a row of its table (other columns are left aside)."""
+    known = {name: values[name] for name in ORDER_FIELDS}
+    known["methods"] = tuple(values["methods"])
+    known["hours"] = tuple((span[0], span[1]) for span in values["hours"] or ())
+    if conditions := values["conditions"]:
+        regions = tuple(conditions["regions"])
+        known["conditions"] = Conditions(**{**conditions, "regions": regions})
+    if values["facts"]:
+        known["facts"] = Facts(**values["facts"])
+    return OrderState(**known)
+
+
+@dataclass(frozen=True)
 class MarketTerms:
-    """The part of a market's configuration that matching needs. Windows are seconds."""
+    """The part of a market's configuration that matching needs. Windows are seconds.
+
+    `settlement`: trade or instant. `band_bps` and `max_open_orders`: 0 means no limit.
+    """
 
     id: str
     base: str
@@ -58,6 +217,10 @@ class MarketTerms:
     protection_bps: int
     max_fee_bps: int
     methods: list[str] = field(default_factory=list)
+    settlement: str = "trade"
+    band_bps: int = 0
+    min_rest_ms: int = 0
+    max_open_orders: int = 0
 
 
 def opposite(side: str) -> str:
