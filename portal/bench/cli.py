@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -36,4 +37,32 @@ def orders(options: Options, **rest: Any) -> None:
     _run("orders", options, **rest)
 
 
-commands["orders"] = orders
+@click.command()
+@with_options(rate=8_000)
+@click.option("--whole", is_flag=True, help="With clearing before and settlement behind.")
+def lifecycle(options: Options, **rest: Any) -> None:
+    """Trades a second through lock, paid and release, commands sent by clients."""
+    _run("lifecycle", options, **rest)
+
+
+@click.command()
+@with_options(rate=1_000, seconds=5.0)
+@click.option("--orders", default=1_000_000, show_default=True, type=click.IntRange(1))
+def memory(options: Options, **rest: Any) -> None:
+    """The engine's memory with a million open orders."""
+    _run("memory", options, **rest)
+
+
+@click.command()
+@with_options(rate=10_000, seconds=600.0)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where the report goes (VAR_DIR/bench-stress.html).",
+)
+def stress(options: Options, **rest: Any) -> None:
+    """Ten minutes of a busy desk: places, takes, cancels, index prices, whole trades, disputes."""
+    _run("stress", options, **rest)
+
+
+commands.update(orders=orders, lifecycle=lifecycle, memory=memory, stress=stress)

@@ -53,7 +53,7 @@ def index_tick(price: int, market: str = MARKET) -> bytes:
     return body("index_tick", market=market, price=price)
 
 
-def place_order(owner: int, side: str, price: int, units: int, **changes: Any) -> bytes:
+def place_order(owner: int, side: str, price: int | None, units: int, **changes: Any) -> bytes:
     """A limit order, good till cancelled, fees up to 1 %."""
     fields: dict[str, Any] = {
         "owner": owner,

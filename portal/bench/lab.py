@@ -77,6 +77,14 @@ class Lab:
             row = connection.execute("SELECT coalesce(max(seq), 0) FROM shard").fetchone()
         return int(row[0]) if row else 0
 
+    def open_orders(self) -> int:
+        """Orders in the books, as the tables tell."""
+        with psycopg.connect(self.database_url) as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM \"order\" WHERE status = 'open'"
+            ).fetchone()
+        return int(row[0]) if row else 0
+
 
 class Engine(Server):
     """`portal engine` of a lab."""

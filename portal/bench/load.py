@@ -165,6 +165,7 @@ class Load:
                 self.accepted += 1
                 self.workload.answered(number, item.result)
             else:
+                self.workload.refused(number)
                 self._refuse(number, item.error or Refusal())
 
     def _refuse(self, number: int, refusal: Refusal) -> None:

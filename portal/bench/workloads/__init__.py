@@ -47,6 +47,10 @@ class Workload(Protocol):
         """A slot's command was carried out."""
         ...
 
+    def refused(self, number: int) -> None:
+        """A slot's command was refused."""
+        ...
+
     def figures(self) -> dict[str, Any]:
         """What to say of the run besides time."""
         ...

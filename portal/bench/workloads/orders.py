@@ -18,20 +18,25 @@ _FUNDS = 10**9 * USDT
 _CROSSING = 60
 _DEEP = 40
 _REMEMBERED = 20_000
+_PORTION = 20_000
 
 
 class Orders:
     """`cancels` of all commands cancel; of the rest half cross the spread, half rest beside it.
 
+    `resting` orders stand in the book already, far from the mid.
     Deterministic but for which orders are cancelled: those known to rest away from the mid, and
     it may happen that one of them was taken a moment before (`conflict`).
     """
 
     expected = frozenset({"conflict"})
 
-    def __init__(self, seed: int = 1, owners: int = 2_000, cancels: float = 0.1) -> None:
+    def __init__(
+        self, seed: int = 1, owners: int = 2_000, cancels: float = 0.1, resting: int = 0
+    ) -> None:
         self._rng = random.Random(seed)  # noqa: S311
         self._owners = owners
+        self._resting_before = resting
         self._deep: set[int] = set()
         self._pool = [self._slot(number, cancels) for number in range(POOL)]
         self._waiting: dict[int, bytes] = {}
@@ -42,6 +47,17 @@ class Orders:
         """A market and rich owners."""
         yield [define_market()]
         yield [deposit(owner, _FUNDS) for owner in range(1, self._owners + 1)]
+        for begin in range(0, self._resting_before, _PORTION):
+            count = min(_PORTION, self._resting_before - begin)
+            yield [self._far_order() for _ in range(count)]
+
+    def _far_order(self) -> bytes:
+        """An order that no other of this stream reaches."""
+        rng = self._rng
+        side = rng.choice(("buy", "sell"))
+        away = rng.randint(_CROSSING + 1, 2_000) * (-1 if side == "buy" else 1)
+        units, methods = rng.randint(10, 100) * USDT, methods_of(rng)
+        return place_order(rng.randint(1, self._owners), side, MID + away, units, methods=methods)
 
     def command(self, number: int) -> bytes:
         """The pool's command of this slot; None of it is a cancel."""
@@ -65,6 +81,10 @@ class Orders:
             self._rested += 1
             if owner is not None and len(self._resting) < _REMEMBERED:
                 self._resting.append((answer.order_id, owner))
+
+    def refused(self, number: int) -> None:
+        """Forget the slot."""
+        self._waiting.pop(number, None)
 
     def figures(self) -> dict[str, Any]:
         """How many of each."""
