@@ -5,6 +5,7 @@ from flask import Blueprint, Flask, Response, g, request
 from sqlalchemy.exc import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
+from portal.api.reading import MAX_BODY_BYTES, BodyTooLarge
 from portal.api.shapes import ErrorAnswer, ErrorDetail
 from portal.core.errors import NotFound, PortalError, Unavailable
 
@@ -34,6 +35,8 @@ def portal_error(error: PortalError) -> Response:
 
 def http_error(error: HTTPException) -> Response:
     """Flask's own refusals, such as a body that is too large, in the same shape."""
+    if error.code == BodyTooLarge.status:
+        return portal_error(BodyTooLarge(request.max_content_length or MAX_BODY_BYTES))
     shown = _Refused(error.description or error.name)
     shown.status = error.code or 500  # type: ignore[misc]
     shown.code = error.name.lower().replace(" ", "_")  # type: ignore[misc]

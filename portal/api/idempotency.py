@@ -7,41 +7,34 @@ refused request changed nothing, so its key may be used again.
 import hashlib
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated
 
 import orjson
 from flask import Response, request
-from pydantic import BaseModel, Field
 from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 
 from portal.api.context import caller, services
+from portal.api.shapes import IDEMPOTENCY_HEADER as HEADER
 from portal.core.clock import utc_now
 from portal.core.errors import Conflict
 from portal.users.models import IdempotencyKey
+from portal.users.signing import machine_key
 
-HEADER = "Idempotency-Key"
 # An unfinished request older than this died with its process; the engine's own keys make it
 # safe to run it again.
 _ABANDONED = timedelta(seconds=60)
 
 
-class IdempotencyHeaders(BaseModel):
-    """The key that makes a repeated request harmless."""
+def engine_key(client_id: str | None = None) -> str:
+    """The key of this request for the engine, unique per person.
 
-    key: Annotated[
-        str,
-        Field(
-            alias=HEADER,
-            pattern=r"^[A-Za-z0-9_-]{8,64}$",
-            description="8 to 64 of A-Z a-z 0-9 _ -; new for each act, the same for its retries.",
-        ),
-    ]
-
-
-def engine_key() -> str:
-    """The key of this request for the engine, unique per person."""
-    return f"api:{caller().id}:{request.headers[HEADER]}"
+    A machine's `client_id` comes before the header, and its keys are those of the gateway: an
+    order that is retried through the other door is the same order.
+    """
+    who = caller()
+    if who.key is not None:
+        return machine_key(who.id, client_id or request.headers[HEADER])
+    return f"api:{who.id}:{request.headers[HEADER]}"
 
 
 def answer_once(work: Callable[[], Response]) -> Response:

@@ -11,18 +11,20 @@ from pydantic import BaseModel
 from spectree import Response as Answers
 
 from portal.api.auth import identify
-from portal.api.idempotency import IdempotencyHeaders, answer_once
+from portal.api.idempotency import answer_once
 from portal.api.limits import count_request
 from portal.api.reading import check_text
-from portal.api.shapes import ErrorAnswer
+from portal.api.shapes import ErrorAnswer, IdempotencyHeaders
 from portal.api.spec import request_part, spec
 
 Access = Literal["open", "trader", "door"]
+Scope = Literal["read", "trade"]
 ID = "int(min=1, max=9223372036854775807)"
 
 Security = list[dict[str, list[str]]]
 _READ_SECURITY: Security = [{"bearer": []}, {"session": []}]
 _WRITE_SECURITY: Security = [{"bearer": []}, {"session": [], "csrf": []}]
+_SIGNED: Security = [{"key": [], "time": [], "signature": []}]
 
 
 def operation(
@@ -37,6 +39,7 @@ def operation(
     query: type[BaseModel] | None = None,
     fails: tuple[int, ...] = (),
     once: bool = False,
+    machines: Scope | Literal[False] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make the decorated function the endpoint `method rule`.
 
@@ -44,8 +47,10 @@ def operation(
     are declared; it returns what `answer` can be made of, or that with headers. `access`:
     `trader` needs a session; `open` does not; `door` does not and is limited strictly by
     address. With `once` the request needs an Idempotency-Key. `fails` are statuses beyond those
-    that follow from the rest.
+    that follow from the rest. `machines` is the scope that an API key needs for it; unsaid, keys
+    that may read may call every GET and no write.
     """
+    scope = _scope(method, access, machines)
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         def with_parts(**path: Any) -> Any:
@@ -56,7 +61,7 @@ def operation(
             return _as_response(function(**path), answer, status)
 
         with_parts.__doc__, with_parts.__name__ = function.__doc__, function.__name__
-        security = _security(access, method)
+        security = _security(access, method, scope)
         checked = spec.validate(
             query=query,
             json=body,
@@ -66,18 +71,26 @@ def operation(
             security=security,
             operation_id=function.__name__,
         )(_once(with_parts) if once else with_parts)
-        view = _guarded(checked, access)
+        view = _guarded(checked, access, scope)
         blueprint.add_url_rule(rule, function.__name__, view, methods=[method])
         return function
 
     return decorate
 
 
-def _guarded(checked: Callable[..., Any], access: Access) -> Callable[..., Any]:
+def _scope(method: str, access: Access, machines: Scope | Literal[False] | None) -> Scope | None:
+    if access != "trader" or machines is False:
+        return None
+    return machines or ("read" if method == "GET" else None)
+
+
+def _guarded(
+    checked: Callable[..., Any], access: Access, scope: Scope | None
+) -> Callable[..., Any]:
     @wraps(checked)
     def view(**path: Any) -> Any:
         try:
-            identify(required=access == "trader")
+            identify(required=access == "trader", scope=scope)
         finally:
             count_request(strict=access == "door")
         for name, value in path.items():
@@ -110,10 +123,11 @@ def _as_response(result: Any, answer: type[BaseModel] | None, status: int) -> fl
     return flask.Response(text, status, headers, mimetype="application/json")
 
 
-def _security(access: Access, method: str) -> Security | None:
+def _security(access: Access, method: str, scope: Scope | None) -> Security | None:
     if access != "trader":
         return None
-    return _READ_SECURITY if method == "GET" else _WRITE_SECURITY
+    people = _READ_SECURITY if method == "GET" else _WRITE_SECURITY
+    return [*people, *_SIGNED] if scope else people
 
 
 def _failures(

@@ -1,39 +1,51 @@
 """Reading requests strictly: what JSON may be, and how a pydantic error becomes the portal's."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
-from flask import Request
 from pydantic import BaseModel, ValidationError
 
-from portal.core.errors import InvalidInput
+from portal.core.errors import InvalidInput, PortalError
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_DEPTH = 20
+Model = TypeVar("Model", bound=BaseModel)
 _SECRET = {"password", "code", "totp", "token"}
 
 
-def read_json(request: Request) -> Any:
-    """The JSON body. Raises InvalidInput for another type, bad syntax, NUL or deep nesting.
+class BodyTooLarge(PortalError):
+    """More bytes than one request may have."""
+
+    code = "request_entity_too_large"
+    status = 413
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"The body has more than {most} bytes.", field="body", hint="Send less at a time."
+        )
+
+
+def parse_json(raw: bytes, mimetype: str) -> Any:
+    """A JSON body. Raises InvalidInput for another type, bad syntax, NUL or deep nesting.
 
     NUL characters are refused because PostgreSQL can't store them in text.
     """
-    if request.mimetype != "application/json":
+    if mimetype != "application/json":
         raise InvalidInput(
             "The body must be JSON.",
             field="Content-Type",
-            value=request.mimetype,
+            value=mimetype,
             hint="Send Content-Type: application/json.",
         )
     try:
-        value = orjson.loads(request.get_data())
+        value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise InvalidInput("The body is not valid JSON.", field="body", hint=str(error)) from error
     _check_content(value)
     return value
 
 
-def validate(model: type[BaseModel], value: Any) -> BaseModel:
+def validate(model: type[Model], value: Any) -> Model:
     """`value` as `model`. Raises InvalidInput naming the first field that is wrong."""
     try:
         return model.model_validate(value)

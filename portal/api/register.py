@@ -12,6 +12,7 @@ import portal.markets.api
 import portal.orders.api
 import portal.trades.api
 import portal.users.api
+import portal.users.api_keys_api
 from portal.api import meta
 from portal.api.client_app import serve_client
 from portal.api.context import EXTENSION, Services
@@ -26,6 +27,7 @@ _WINGS = (
     meta.blueprint,
     portal.markets.api.blueprint,
     portal.users.api.blueprint,
+    portal.users.api_keys_api.blueprint,
     portal.ledger.api.blueprint,
     portal.orders.api.blueprint,
     portal.trades.api.blueprint,

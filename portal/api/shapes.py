@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from portal.core.money import MAX_UNITS
 
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+
 
 class Body(BaseModel):
     """A JSON body: exact types, no unknown fields."""
@@ -30,6 +32,19 @@ class Page(Query):
     """One page of a list, newest first: what is older than the id `before`."""
 
     before: Annotated[int | None, Field(ge=1, le=MAX_UNITS)] = None
+
+
+class IdempotencyHeaders(BaseModel):
+    """The key that makes a repeated request harmless."""
+
+    key: Annotated[
+        str,
+        Field(
+            alias=IDEMPOTENCY_HEADER,
+            pattern=r"^[A-Za-z0-9_-]{8,64}$",
+            description="8 to 64 of A-Z a-z 0-9 _ -; new for each act, the same for its retries.",
+        ),
+    ]
 
 
 class ErrorDetail(Answer):

@@ -14,8 +14,9 @@ from spectree.models import SecuritySchemeData
 from spectree.plugins.base import Context
 from spectree.plugins.flask_plugin import FlaskPlugin
 
-from portal.api.reading import check_text, read_json, validate
+from portal.api.reading import check_text, parse_json, validate
 from portal.api.shapes import ErrorAnswer
+from portal.users.signing import KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER
 
 COOKIE = "otc_session"
 CSRF_HEADER = "X-CSRF-Token"
@@ -30,7 +31,7 @@ class StrictFlaskPlugin(FlaskPlugin):
         """Read the parts of the request that the endpoint declares. Raises InvalidInput."""
         parts: list[Any] = [
             validate(query or _NoQuery, _query_values(request)),
-            validate(json, read_json(request)) if json else None,
+            validate(json, parse_json(request.get_data(), request.mimetype)) if json else None,
             None,
             validate(headers, _header_values(request, headers)) if headers else None,
             None,
@@ -95,5 +96,8 @@ spec = SpecTree(
         _scheme("bearer", type="http", scheme="bearer"),
         _scheme("session", **{"type": "apiKey", "name": COOKIE, "in": "cookie"}),
         _scheme("csrf", **{"type": "apiKey", "name": CSRF_HEADER, "in": "header"}),
+        _scheme("key", **{"type": "apiKey", "name": KEY_HEADER, "in": "header"}),
+        _scheme("time", **{"type": "apiKey", "name": TIME_HEADER, "in": "header"}),
+        _scheme("signature", **{"type": "apiKey", "name": SIGNATURE_HEADER, "in": "header"}),
     ],
 )

@@ -123,6 +123,18 @@ class Settings(BaseSettings):
     rate_limit_auth_per_minute: Positive = Field(
         60, description="Log-ins and sign-ups a minute per address"
     )
+    gateway_host: str = Field("127.0.0.1", description="Where the gateway for machines listens")
+    gateway_port: PortNumber = Field(8086, description="Port of the gateway for machines")
+    gateway_in_flight: Positive = Field(
+        8_000, description="Orders that a gateway has before the engine at once; more get 429"
+    )
+    gateway_key_in_flight: Positive = Field(2_000, description="The same for one API key")
+    gateway_key_open_orders: Positive = Field(
+        1_000, description="Open orders of an API key that names no bound of its own"
+    )
+    signature_window_ms: Positive = Field(
+        5_000, description="How far a signed request's time may be from the portal's clock"
+    )
     h5_dist: Path = Field(Path("h5_client/dist"), description="The built H5 client")
 
     @property

@@ -193,13 +193,14 @@ def login(body: LogInBody) -> Entered:
     return _enter(user)
 
 
-@operation(blueprint, "GET", "/auth/session", answer=SessionState)
+@operation(blueprint, "GET", "/auth/session", answer=SessionState, machines=False)
 def get_session() -> SessionState:
     """The session of this request, with its CSRF token."""
     live: Caller = caller()
     with services().database.reader() as session:
         user = me(session, live.user)
-    return SessionState(csrf_token=live.session.csrf, expires_at=live.session.expires_at, user=user)
+    session_row = live.logged_in()
+    return SessionState(csrf_token=session_row.csrf, expires_at=session_row.expires_at, user=user)
 
 
 @operation(blueprint, "POST", "/auth/logout", answer=None, status=204)

@@ -112,3 +112,26 @@ class IdempotencyKey(Base):
     status: Mapped[int | None]
     body: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class ApiKey(Base):
+    """A key that a trader's program signs its requests with (`portal.users.signing`).
+
+    `algorithm` is `hmac-sha256`, with the secret sealed, or `ed25519`, with the public key in
+    base64. `scopes`: `read`, `trade`. `networks` (CIDR) empty: from everywhere.
+    `max_open_orders` None: the portal's own bound.
+    """
+
+    __tablename__ = "api_key"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_id: Mapped[int] = mapped_column(Integer, index=True)
+    label: Mapped[str] = mapped_column(Text)
+    algorithm: Mapped[str] = mapped_column(Text)
+    sealed: Mapped[str | None] = mapped_column(Text)
+    public_key: Mapped[str | None] = mapped_column(Text)
+    scopes: Mapped[list[str]] = mapped_column(JSONB)
+    networks: Mapped[list[str]] = mapped_column(JSONB)
+    max_open_orders: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    revoked_at: Mapped[datetime | None]

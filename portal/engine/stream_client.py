@@ -1,0 +1,331 @@
+"""How a busy process hands commands to the engine: many at once over one connection (asyncio).
+
+Nothing waits for the answer before it. While few frames are out, a command leaves in the turn of
+the event loop in which it came; while many are, commands gather and leave together, so that a
+full pipe makes larger frames instead of a longer queue.
+
+Every answer belongs to the frame whose number it carries; numbers are never used twice, so an
+answer that comes too late reaches nobody. When the connection is lost, commands with a key are
+sent again over the next one (the engine answers them once), and the others are answered with
+Unavailable: only their sender can know whether to ask again.
+"""
+
+import asyncio
+import contextlib
+import itertools
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from portal.core.errors import PortalError, Unavailable, from_dict
+from portal.core.settings import Settings
+from portal.engine import frames
+
+Answer = dict[str, Any] | PortalError
+MOST_COMMANDS = 100
+MOST_BYTES = frames.MAX_FRAME // 2
+# Beyond this many unanswered frames, commands gather until a frame is full or an answer came.
+GATHER_FROM = 8
+CONNECT_SECONDS = 2.0
+STEADY_SECONDS = 1.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
+LOOK_SECONDS = 0.25
+_log = structlog.get_logger(__name__)
+
+
+class _One(Struct):
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+
+
+class _Reply(_One):
+    id: int = 0
+    results: list[_One] | None = None
+
+
+_REPLY = msgspec.json.Decoder(_Reply)
+
+
+class _Ask:
+    """Some commands that are answered together."""
+
+    __slots__ = ("answers", "commands", "deadline", "done", "future", "keyed", "left")
+
+    def __init__(
+        self,
+        commands: Sequence[bytes],
+        keyed: bool,
+        deadline: float,
+        future: asyncio.Future[list[Answer]],
+        done: Callable[[], None] | None,
+    ) -> None:
+        self.commands, self.keyed, self.deadline = commands, keyed, deadline
+        self.future, self.done = future, done
+        self.answers: list[Answer | None] = [None] * len(commands)
+        self.left = len(commands)
+
+    def answer(self, at: int, answer: Answer) -> None:
+        """Keep the first answer to the command number `at`."""
+        if self.answers[at] is not None:
+            return
+        self.answers[at] = answer
+        self.left -= 1
+        if not self.left:
+            if self.done is not None:
+                self.done()
+            # Whoever asked may have gone away; what was asked for happened all the same.
+            if not self.future.done():
+                self.future.set_result(self.answers)  # type: ignore[arg-type]
+
+
+_Item = tuple[_Ask, int]
+
+
+class StreamClient:
+    """One connection to the engine for one event loop. Not thread-safe."""
+
+    def __init__(self, settings: Settings, *, timeout_seconds: float = 10.0) -> None:
+        self._targets = settings.engine_targets
+        self._token = settings.engine_token.get_secret_value()
+        self._timeout = timeout_seconds
+        self._ids = itertools.count(1)
+        self._queue: deque[_Item] = deque()
+        self._sent: dict[int, list[_Item]] = {}
+        self._wire: _Wire | None = None
+        self._flush_is_due = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Connect, and stay connected, from the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._tasks = [
+            self._loop.create_task(self._stay_connected()),
+            self._loop.create_task(self._watch_deadlines()),
+        ]
+
+    async def close(self) -> None:
+        """Let go of the engine; what is unanswered gets Unavailable."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._wire is not None:
+            self._wire.abort()
+        for item in [*self._take_sent(), *self._queue]:
+            _give_up(item)
+        self._queue.clear()
+
+    @property
+    def connected(self) -> bool:
+        """Whether commands can be sent now."""
+        return self._wire is not None
+
+    @property
+    def waiting(self) -> int:
+        """Commands without an answer so far."""
+        return len(self._queue) + sum(map(len, self._sent.values()))
+
+    def ask(
+        self, commands: Sequence[bytes], *, keyed: bool, done: Callable[[], None] | None = None
+    ) -> asyncio.Future[list[Answer]]:
+        """Send commands (JSON); the future has one answer each, in order: result or refusal.
+
+        `keyed`: each has a `key`, so that sending it again is harmless. `done` is called once
+        all are answered, also when nobody waits for the future any more.
+        """
+        future: asyncio.Future[list[Answer]] = self._loop.create_future()
+        ask = _Ask(commands, keyed, self._loop.time() + self._timeout, future, done)
+        if self._wire is None:
+            for at in range(len(commands)):
+                ask.answer(at, _away())
+            return future
+        for at in range(len(commands)):
+            self._queue.append((ask, at))
+        self._flush_soon()
+        return future
+
+    def _flush_soon(self) -> None:
+        if not self._flush_is_due and self._queue:
+            self._flush_is_due = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_is_due = False
+        parts = []
+        while self._queue and self._may_send():
+            number, items = next(self._ids), self._next_items()
+            self._sent[number] = items
+            body = b'{"id":%d,"commands":[%b]}' % (
+                number,
+                b",".join([ask.commands[at] for ask, at in items]),
+            )
+            parts.append(frames.HEADER.pack(len(body)) + body)
+        if parts and self._wire is not None:
+            self._wire.send(b"".join(parts))
+
+    def _may_send(self) -> bool:
+        wire = self._wire
+        if wire is None or wire.full:
+            return False
+        return len(self._sent) < GATHER_FROM or len(self._queue) >= MOST_COMMANDS
+
+    def _next_items(self) -> list[_Item]:
+        items: list[_Item] = []
+        size = 0
+        while self._queue and len(items) < MOST_COMMANDS:
+            ask, at = self._queue[0]
+            size += len(ask.commands[at])
+            if items and size > MOST_BYTES:
+                break
+            items.append(self._queue.popleft())
+        return items
+
+    def _received(self, body: bytes) -> None:
+        """A frame of the engine. Raises BadFrame for one that can't be ours."""
+        try:
+            reply = _REPLY.decode(body)
+        except msgspec.DecodeError as error:
+            raise frames.BadFrame(str(error)) from error
+        items = self._sent.pop(reply.id, None)
+        if items is None:
+            return  # Too late: its askers were told so.
+        answers = reply.results
+        if answers is None:
+            answers = [reply] * len(items)
+        if len(answers) != len(items):
+            self._sent[reply.id] = items
+            raise frames.BadFrame(f"{len(answers)} answers to {len(items)} commands")
+        for (ask, at), answer in zip(items, answers, strict=True):
+            ask.answer(at, _read(answer))
+
+    async def _stay_connected(self) -> None:
+        pause = FIRST_PAUSE
+        for host, port in itertools.cycle(self._targets):
+            began = self._loop.time()
+            with contextlib.suppress(OSError, TimeoutError):
+                await self._serve(host, port)
+            if self._loop.time() - began > STEADY_SECONDS:
+                pause = FIRST_PAUSE
+            await asyncio.sleep(pause)
+            pause = min(LONGEST_PAUSE, pause * 2)
+
+    async def _serve(self, host: str, port: int) -> None:
+        """One connection, from its beginning to its end."""
+        wire = _Wire(self._received, self._flush_soon)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await self._loop.create_connection(lambda: wire, host, port)
+        wire.send(frames.pack({"token": self._token}))
+        self._wire = wire
+        self._flush_soon()
+        try:
+            await wire.lost.wait()
+        finally:
+            self._wire = None
+        _log.warning("the engine's connection is lost", unanswered=self.waiting)
+        self._after_loss()
+
+    def _after_loss(self) -> None:
+        again = []
+        for item in self._take_sent():
+            if item[0].keyed:
+                again.append(item)
+            else:
+                _give_up(item)
+        self._queue.extendleft(reversed(again))
+
+    def _take_sent(self) -> list[_Item]:
+        items = [item for sent in self._sent.values() for item in sent]
+        self._sent.clear()
+        return items
+
+    async def _watch_deadlines(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            now = self._loop.time()
+            while self._queue and self._queue[0][0].deadline < now:
+                _give_up(self._queue.popleft())
+            late = [n for n, items in self._sent.items() if items[0][0].deadline < now]
+            for number in late:
+                for item in self._sent.pop(number):
+                    _give_up(item)
+            if late and self._wire is not None:
+                # An engine that holds a frame for so long is not there: ask another connection.
+                self._wire.abort()
+
+
+class _Wire(asyncio.Protocol):
+    """The connection: cuts what arrives into frames."""
+
+    def __init__(self, received: Callable[[bytes], None], room: Callable[[], None]) -> None:
+        self._received, self._room = received, room
+        self._buffer = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self.full = False
+        self.lost = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way out."""
+        self._transport = transport  # type: ignore[assignment]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever keeps the connection."""
+        self.lost.set()
+
+    def pause_writing(self) -> None:
+        """The engine does not read as fast as we write."""
+        self.full = True
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self.full = False
+        self._room()
+
+    def send(self, data: bytes) -> None:
+        """Write without waiting."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on every whole frame."""
+        buffer = self._buffer
+        buffer += data
+        start, size = 0, frames.HEADER.size
+        try:
+            while len(buffer) - start >= size:
+                end = start + size + frames.length_of(bytes(buffer[start : start + size]))
+                if len(buffer) < end:
+                    break
+                self._received(bytes(buffer[start + size : end]))
+                start = end
+        except frames.BadFrame as error:
+            _log.error("the engine said nonsense", error=str(error))
+            self.abort()
+        del buffer[:start]
+        self._room()
+
+
+def _read(answer: _One) -> Answer:
+    if answer.error is not None:
+        return from_dict(answer.error)
+    return answer.result if answer.result is not None else {}
+
+
+def _give_up(item: _Item) -> None:
+    ask, at = item
+    with contextlib.suppress(asyncio.InvalidStateError):
+        ask.answer(at, _away())
+
+
+def _away() -> Unavailable:
+    return Unavailable(
+        "The trading engine does not answer just now.",
+        hint="Your request may have been carried out. Ask again with the same key in a moment.",
+    )
