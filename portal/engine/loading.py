@@ -1,23 +1,23 @@
 """Reading a shard back from its tables, whole."""
 
 from collections.abc import Iterable
-from dataclasses import fields
-from typing import Any, cast
 
 from psycopg.rows import dict_row
 
+from portal.engine.columns import field_names
 from portal.engine.state import AccountState, MarketInShard, ShardState
 from portal.engine.store import Connection, JournalRow
 from portal.ledger.rules import AccountKey
-from portal.orders.rules import MarketTerms, OrderState
+from portal.orders.rules import MarketTerms, OrderState, order_from
 from portal.trades.rules import TradeState
 
 
 def read_state(connection: Connection, shard: str) -> ShardState:
     """The shard as its tables tell, without taking it over."""
-    state = ShardState(shard)
-    row = connection.execute("SELECT seq, next_id FROM shard WHERE name = %s", (shard,)).fetchone()
-    state.seq, state.next_id = row or (0, 1)
+    query = "SELECT number, seq, next_id FROM shard WHERE name = %s"
+    number, seq, next_id = connection.execute(query, (shard,)).fetchone() or (0, 0, 1)
+    state = ShardState(shard, number)
+    state.seq, state.next_id, state.at_ms = seq, next_id, _last_time(connection, shard)
     state.restore(
         markets=load_markets(connection, shard),
         orders=load_orders(connection, shard),
@@ -25,6 +25,13 @@ def read_state(connection: Connection, shard: str) -> ShardState:
         accounts=load_accounts(connection, shard),
     )
     return state
+
+
+def _last_time(connection: Connection, shard: str) -> int:
+    row = connection.execute(
+        "SELECT at_ms FROM journal WHERE shard = %s ORDER BY first_seq DESC LIMIT 1", (shard,)
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def load_markets(connection: Connection, shard: str) -> list[MarketInShard]:
@@ -40,23 +47,21 @@ def load_markets(connection: Connection, shard: str) -> list[MarketInShard]:
 
 def load_orders(connection: Connection, shard: str) -> list[OrderState]:
     """Open orders, oldest first."""
-    return _load(
-        connection,
-        OrderState,
-        "SELECT * FROM \"order\" WHERE shard = %s AND status = 'open' ORDER BY id",
-        shard,
-    )
+    query = "SELECT * FROM \"order\" WHERE shard = %s AND status = 'open' ORDER BY id"
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return [order_from(row) for row in cursor.execute(query, (shard,))]
 
 
 def load_trades(connection: Connection, shard: str) -> list[TradeState]:
     """Trades that are not over."""
-    return _load(
-        connection,
-        TradeState,
+    names = field_names(TradeState)
+    query = (
         "SELECT * FROM trade WHERE shard = %s AND NOT settled"
-        " AND NOT (state = 'cancelled' AND NOT locked) ORDER BY id",
-        shard,
+        " AND NOT (state = 'cancelled' AND NOT locked) ORDER BY id"
     )
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(query, (shard,))
+        return [TradeState(**{name: row[name] for name in names}) for row in rows]
 
 
 def load_accounts(connection: Connection, shard: str) -> list[tuple[AccountKey, AccountState]]:
@@ -78,10 +83,3 @@ def read_journal(connection: Connection, shard: str) -> Iterable[JournalRow]:
         )
         for row in cursor:
             yield JournalRow(*row)
-
-
-def _load(connection: Connection, kind: type[Any], query: str, shard: str) -> list[Any]:
-    names = [item.name for item in fields(kind)]
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(cast(Any, query), (shard,)).fetchall()
-    return [kind(**{name: row[name] for name in names}) for row in rows]

@@ -1,8 +1,9 @@
-"""The engine's own tables: heads, journal, results, market state."""
+"""The engine's own tables: heads, journal, keys, market state."""
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, LargeBinary, Text
+from sqlalchemy import LargeBinary, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -10,43 +11,60 @@ from portal.core.db import Base
 
 
 class Shard(Base):
-    """The head of a shard. Every batch advances it; a writer of an old epoch can't."""
+    """The head of a shard. Every batch advances it; a writer of an old epoch can't.
+
+    `number` keeps the ids of shards apart (see `portal.engine.ids`). `leader` names the engine
+    that holds the lease until `lease_until` by the database's clock, `leader_backend` the
+    PostgreSQL process that works for it.
+    """
 
     __tablename__ = "shard"
 
     name: Mapped[str] = mapped_column(Text, primary_key=True)
+    number: Mapped[int] = mapped_column(unique=True)
     epoch: Mapped[int]
     seq: Mapped[int]
     journal_hash: Mapped[str] = mapped_column(Text)
     next_id: Mapped[int]
+    leader: Mapped[str | None] = mapped_column(Text)
+    leader_backend: Mapped[int | None]
+    lease_until: Mapped[datetime | None]
 
 
 class Journal(Base):
-    """One batch of commands as they were applied: `commands` is a JSON array, stamped."""
+    """One batch of commands as they were applied, with the answers they got.
+
+    `commands` is JSON: [[seq, at_ms, command], …]; `answers` is JSON: {seq: answer} of those
+    commands that have a key. `at_ms` is the last command's time. `hash` chains `commands`.
+    """
 
     __tablename__ = "journal"
+    __table_args__ = ({"postgresql_partition_by": "RANGE (at_ms)"},)
 
     shard: Mapped[str] = mapped_column(Text, primary_key=True)
     first_seq: Mapped[int] = mapped_column(primary_key=True)
+    at_ms: Mapped[int] = mapped_column(primary_key=True)
     last_seq: Mapped[int]
     epoch: Mapped[int]
-    at_ms: Mapped[int]
     commands: Mapped[bytes] = mapped_column(LargeBinary)
+    answers: Mapped[bytes] = mapped_column(LargeBinary)
     previous: Mapped[str] = mapped_column(Text)
     hash: Mapped[str] = mapped_column(Text)
 
 
-class CommandResult(Base):
-    """The answer to a keyed command, so that a retry gets the same one."""
+class CommandKey(Base):
+    """Which command a key was used for: the journal has it and its answer.
 
-    __tablename__ = "command_result"
-    __table_args__ = (Index("ix_command_result_shard_seq", "shard", "seq"),)
+    Kept for today and the day before (`day` as in `portal.engine.ids`): a retry comes soon.
+    """
+
+    __tablename__ = "command_key"
+    __table_args__ = ({"postgresql_partition_by": "RANGE (day)"},)
 
     shard: Mapped[str] = mapped_column(Text, primary_key=True)
+    day: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(Text, primary_key=True)
     seq: Mapped[int]
-    fingerprint: Mapped[str] = mapped_column(Text)
-    result: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 
 class MarketState(Base):

@@ -1,28 +1,31 @@
-"""The single writer of a shard: applies batches of commands and commits each with its effects.
+"""The single writer of a shard: applies commands as they come and commits them in batches.
 
-Memory runs ahead of the database by one batch at most. Whatever goes wrong while a batch is
-written, the memory is thrown away and read back: the database is the truth.
+Commands go into the open batch at once, while the one before is being committed: memory runs
+ahead of the database, and no answer leaves before its batch is written. Whatever goes wrong while
+a batch is written, the memory is thrown away and read back: the database is the truth.
 """
 
-import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 import psycopg
 import structlog
 
 from portal.core.clock import Clock, now_ms
 from portal.core.errors import Conflict, PortalError, Unavailable
-from portal.core.hashchain import canonical, link
-from portal.engine import store
+from portal.engine import ids, partitions, store
 from portal.engine.apply import apply
-from portal.engine.commands import AnyCommand, parse_command
+from portal.engine.commands import AnyCommand, ClockTick, encode_command, parse_command
 from portal.engine.loading import read_state
+from portal.engine.proof import Proof
 from portal.engine.state import ShardState
-from portal.engine.store import Head, JournalRow, ResultRow
+from portal.engine.store import Head, SealedBatch
 
 _log = structlog.get_logger("engine")
 Answer = dict[str, Any] | PortalError
+_TICK = b'{"kind":"clock_tick"}'
 
 
 class NotApplied(Unavailable):
@@ -32,162 +35,225 @@ class NotApplied(Unavailable):
 
 
 @dataclass(slots=True)
-class _Applied:
-    """A command that went in: its place in the journal and its answer."""
+class _Open:
+    """What was applied since the last seal."""
 
-    command: AnyCommand
-    raw: dict[str, Any]
-    seq: int
-    at_ms: int
-    result: dict[str, Any]
+    commands: list[bytes] = field(default_factory=list)
+    answers: dict[str, Any] = field(default_factory=dict)
+    keys: list[tuple[str, int]] = field(default_factory=list)
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """A key of a command that is not written yet."""
+
+    raw: bytes
+    answer: dict[str, Any]
 
 
 class Sequencer:
-    """One shard's writer. Not thread-safe: one caller at a time."""
+    """One shard's writer. One caller at a time, but `commit` may run beside `add`."""
 
     def __init__(self, url: str, shard: str = "main", *, clock: Clock = now_ms) -> None:
         self._url = url
         self._shard = shard
         self._clock = clock
-        self._connection: store.Connection | None = None
+        self._writer: store.Connection | None = None
+        self._reader: store.Connection | None = None
         self._head: Head | None = None
+        self._open = _Open()
+        self._unwritten: dict[str, _Used] = {}
+        self._proof = Proof({})
+        self._day = -1
         self.state = ShardState(shard)
 
-    def start(self) -> None:
-        """Take the shard over and read it into memory."""
-        self._connection = psycopg.connect(self._url, autocommit=True)
-        self._head = store.take_over(self._connection, self._shard)
-        self._load()
+    @property
+    def waiting(self) -> int:
+        """Bytes of commands in the open batch; 0 when there is nothing to write."""
+        return self._open.size
+
+    @property
+    def started(self) -> bool:
+        """Whether the shard is in memory and its connections are open."""
+        connections = (self._writer, self._reader)
+        return all(c is not None and not c.closed for c in connections)
+
+    def start(self, state: ShardState | None = None) -> None:
+        """Take the shard over and read it into memory; `state` is used if it is up to date."""
+        self.stop()
+        self._writer = psycopg.connect(self._url, autocommit=True)
+        self._reader = psycopg.connect(self._url, autocommit=True)
+        self._head = store.take_over(self._writer, self._shard)
+        if state is None or state.seq != self._head.seq:
+            state = read_state(self._writer, self._shard)
+        self.state = state
+        self._open, self._unwritten, self._day = _Open(), {}, -1
+        assets = {id_: (m.terms.base, m.terms.quote) for id_, m in state.markets.items()}
+        self._proof = Proof(assets, state.orders.values(), state.trades.values())
+        for connection in (self._writer, self._reader):
+            store.tune(connection)
 
     def stop(self) -> None:
-        """Close the connection; the shard stays where it is."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Close the connections; the shard stays where it is."""
+        for connection in (self._writer, self._reader):
+            if connection is not None:
+                connection.close()
+        self._writer = self._reader = None
 
-    def run(self, raw_commands: list[Any]) -> list[Answer]:
+    def run(self, raw_commands: Sequence[Any]) -> list[Answer]:
         """Apply and commit a batch; an answer or a refusal per command, in order.
 
         When the batch can't be written every command that went in is answered NotApplied, and
-        the memory is rebuilt. Raises Fenced when another engine owns the shard now.
+        the memory is read back next time. Raises Fenced when another engine owns the shard now.
         """
-        self._ensure_started()
-        answers: list[Answer | None] = [None] * len(raw_commands)
-        commands = _parse(raw_commands, answers)
-        applied: dict[int, _Applied] = {}
+        if not self.started:
+            self.start()
         try:
-            known = self._known(commands)
-            for place, command in commands.items():
-                answers[place] = self._one(place, command, raw_commands[place], known, applied)
-            self._commit(list(applied.values()))
+            answers = self.add([_as_bytes(raw) for raw in raw_commands])
+            batch = self.seal()
+            if batch is not None:
+                self.commit(batch)
+                self.written(batch)
         except store.Fenced:
             self.stop()
             raise
         except Exception:
             _log.exception("batch failed", commands=len(raw_commands))
-            failure = NotApplied(
-                "The engine could not store this.", hint="Ask again with the same key."
-            )
-            for place in commands:
-                answers[place] = failure
-            self._reset()
-        return [answer for answer in answers if answer is not None]
+            self.stop()
+            return [not_applied()] * len(raw_commands)
+        return answers
 
-    def _one(
-        self,
-        place: int,
-        command: AnyCommand,
-        raw: dict[str, Any],
-        known: dict[str, ResultRow],
-        applied: dict[int, _Applied],
-    ) -> Answer:
-        fingerprint = _fingerprint(raw)
-        if command.key and (earlier := known.get(command.key)):
-            if earlier.fingerprint != fingerprint:
-                return Conflict("This key was used for something else.", field="key")
-            return earlier.result
+    def add(self, raw_commands: Sequence[bytes | PortalError]) -> list[Answer]:
+        """Apply commands to the open batch. Their answers count once it is committed.
+
+        After any exception nothing of the open batch may be written: `stop`, then `start`.
+        """
+        answers: list[Answer] = []
+        commands = [_parse(raw) for raw in raw_commands]
+        known = self._known(commands)
+        for raw, command in zip(raw_commands, commands, strict=True):
+            if isinstance(command, PortalError) or isinstance(raw, PortalError):
+                answers.append(command)  # type: ignore[arg-type]
+                continue
+            answers.append(self._one(raw, command, known))
+        return answers
+
+    def seal(self) -> SealedBatch | None:
+        """Close the open batch and begin another; None when nothing was applied.
+
+        Raises Unbalanced when money would not add up.
+        """
+        batch = self._open
+        if not batch.commands or self._head is None:
+            return None
+        changes = self.state.take_changes()
+        self._proof.check(changes)
+        sealed = store.seal(
+            self._shard,
+            self._head,
+            b"[" + b",".join(batch.commands) + b"]",
+            orjson.dumps(batch.answers),
+            batch.keys,
+            changes,
+            last_seq=self.state.seq,
+            at_ms=self.state.at_ms,
+            next_id=self.state.next_id,
+        )
+        self._open, self._head = _Open(), sealed.after
+        return sealed
+
+    def commit(self, batch: SealedBatch) -> None:
+        """Write a sealed batch. Raises Fenced, or what the database says."""
+        if self._writer is None:
+            raise psycopg.OperationalError("the engine has no connection to its database")
+        self._make_partitions(self._writer, batch)
+        store.write_batch(self._writer, self._shard, batch)
+
+    def written(self, batch: SealedBatch) -> None:
+        """A batch is committed: its keys are found in the database from now on."""
+        for key in batch.keys:
+            self._unwritten.pop(key, None)
+
+    def _one(self, raw: bytes, command: AnyCommand, known: dict[str, int]) -> Answer:
+        if command.key and (earlier := self._earlier(raw, command, known)) is not None:
+            return earlier
+        now = max(self._clock(), self.state.at_ms)  # Time never runs backwards within a shard.
+        if now >= self.state.due_ms:
+            self._record(_TICK, ClockTick(), apply(self.state, ClockTick(), now))
         before = self._mark()
         try:
-            result = apply(self.state, command, self._now())
+            answer = apply(self.state, command, now)
         except PortalError as refusal:
             if self._mark() != before:
                 raise RuntimeError(f"{command.kind} was refused half-way") from refusal
             return refusal
-        applied[place] = _Applied(command, raw, self.state.seq, self.state.at_ms, result)
+        self._record(raw, command, answer)
+        return answer
+
+    def _record(self, raw: bytes, command: AnyCommand, answer: dict[str, Any]) -> None:
+        batch, seq = self._open, self.state.seq
+        batch.commands.append(b"[%d,%d,%b]" % (seq, self.state.at_ms, raw))
+        batch.size += len(raw)
         if command.key:
-            known[command.key] = ResultRow(command.key, self.state.seq, fingerprint, result)
-        return result
+            batch.keys.append((command.key, seq))
+            batch.answers[str(seq)] = answer
+            self._unwritten[command.key] = _Used(raw, answer)
 
     def _mark(self) -> tuple[int, int, int]:
         changes = self.state.changes
-        return len(changes.events), len(changes.entries), self.state.next_id
+        return len(changes.events), len(changes.transfers), self.state.next_id
 
-    def _now(self) -> int:
-        """Time never runs backwards within a shard, whatever the machine's clock does."""
-        return max(self._clock(), self.state.at_ms)
+    def _earlier(self, raw: bytes, command: AnyCommand, known: dict[str, int]) -> Answer | None:
+        """What the key's first command was answered; None for a new key."""
+        key = str(command.key)
+        if used := self._unwritten.get(key):
+            same = used.raw == raw or parse_command(used.raw) == command
+            return used.answer if same else _other_content()
+        if key not in known or self._reader is None:
+            return None
+        stored = store.read_answer(self._reader, self._shard, known[key])
+        if stored is None:
+            return _other_content()
+        return stored[1] if parse_command(stored[0]) == command else _other_content()
 
-    def _known(self, commands: dict[int, AnyCommand]) -> dict[str, ResultRow]:
-        keys = [command.key for command in commands.values() if command.key]
-        if not keys or self._connection is None:
+    def _known(self, commands: Sequence[AnyCommand | PortalError]) -> dict[str, int]:
+        keys = [c.key for c in commands if not isinstance(c, PortalError) and c.key]
+        if not keys or self._reader is None:
             return {}
-        rows = store.find_results(self._connection, self._shard, keys)
-        return {row.key: row for row in rows}
+        return store.find_keys(self._reader, self._shard, keys, ids.day_of(self._clock()))
 
-    def _commit(self, applied: list[_Applied]) -> None:
-        if not applied or self._connection is None or self._head is None:
-            return
-        changes = self.state.take_changes()
-        journal = self._journal_row(applied, self._head.journal_hash)
-        results = [
-            ResultRow(item.command.key, item.seq, _fingerprint(item.raw), item.result)
-            for item in applied
-            if item.command.key
-        ]
-        self._head = store.write_batch(
-            self._connection,
-            self._shard,
-            self._head,
-            journal,
-            changes,
-            results,
-            self.state.next_id,
-        )
-
-    def _journal_row(self, applied: list[_Applied], previous: str) -> JournalRow:
-        commands = canonical([[item.seq, item.at_ms, item.raw] for item in applied])
-        return JournalRow(
-            applied[0].seq,
-            applied[-1].seq,
-            applied[-1].at_ms,
-            commands,
-            previous,
-            link(previous, commands),
-        )
-
-    def _ensure_started(self) -> None:
-        if self._connection is None or self._connection.closed:
-            self.start()
-
-    def _reset(self) -> None:
-        """Forget everything; the next batch reads the shard back."""
-        self.stop()
-        self.state = ShardState(self._shard)
-
-    def _load(self) -> None:
-        if self._connection is None or self._head is None:
-            raise RuntimeError("the sequencer is not connected")
-        self.state = read_state(self._connection, self._shard)
+    def _make_partitions(self, writer: store.Connection, batch: SealedBatch) -> None:
+        day = ids.day_of(batch.at_ms)
+        if day != self._day:
+            partitions.ensure(writer, batch.head.number, day, day + 1)
+            self._day = day
 
 
-def _parse(raw_commands: list[Any], answers: list[Answer | None]) -> dict[int, AnyCommand]:
-    commands = {}
-    for place, raw in enumerate(raw_commands):
-        try:
-            commands[place] = parse_command(raw)
-        except PortalError as error:
-            answers[place] = error
-    return commands
+def not_applied() -> NotApplied:
+    """The answer to commands of a batch that could not be written."""
+    return NotApplied("The engine could not store this.", hint="Ask again with the same key.")
 
 
-def _fingerprint(raw: dict[str, Any]) -> str:
-    return hashlib.sha256(canonical(raw)).hexdigest()
+def _other_content() -> PortalError:
+    return Conflict(
+        "This key was used for something else.", field="key", hint="Use a new key for it."
+    )
+
+
+def _as_bytes(raw: Any) -> bytes | PortalError:
+    if isinstance(raw, bytes):
+        return raw
+    try:
+        return encode_command(raw)
+    except PortalError as error:
+        return error
+
+
+def _parse(raw: bytes | PortalError) -> AnyCommand | PortalError:
+    if isinstance(raw, PortalError):
+        return raw
+    try:
+        return parse_command(raw)
+    except PortalError as error:
+        return error

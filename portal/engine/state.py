@@ -1,12 +1,15 @@
 """A shard in memory, and what a command changed in it."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import Any, NamedTuple
+
+import msgspec
 
 from portal.core.errors import Conflict, InvalidInput, NotFound
 from portal.core.money import MAX_UNITS
-from portal.ledger.rules import OUTSIDE, AccountKey, Line, sums_to_zero
+from portal.engine import ids
+from portal.ledger.rules import OUTSIDE, AccountKey
 from portal.orders.book import Book
 from portal.orders.rules import OPEN, MarketTerms, OrderState, live_index
 from portal.trades.rules import TradeState
@@ -37,22 +40,24 @@ class MarketInShard:
         return live_index(self.index_ticks, self.index_until_ms, at_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class EntryRow:
-    """A ledger entry with its posting lines: (account id, amount, balance after)."""
+class TransferRow(NamedTuple):
+    """A row of table `transfer`."""
 
     id: int
     seq: int
     at_ms: int
     kind: str
+    from_id: int
+    to_id: int
+    amount: int
+    from_after: int
+    to_after: int
     order_id: int | None
     trade_id: int | None
     reference: str | None
-    postings: list[tuple[int, int, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
+class EventRow(NamedTuple):
     """Something that happened, for the event log."""
 
     at_ms: int
@@ -70,7 +75,7 @@ class Changes:
     trades: dict[int, TradeState] = field(default_factory=dict)
     accounts: dict[AccountKey, AccountState] = field(default_factory=dict)
     markets: dict[str, MarketInShard] = field(default_factory=dict)
-    entries: list[EntryRow] = field(default_factory=list)
+    transfers: list[TransferRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -80,10 +85,11 @@ class Changes:
 class ShardState:
     """All that a shard's rules read and change. Deterministic: no clock, no randomness."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, number: int = 0) -> None:
         self.name = name
+        self.number = number
         self.seq = 0
-        self.next_id = 1
+        self.next_id = ids.first_id(number, 0)
         self.markets: dict[str, MarketInShard] = {}
         self.orders: dict[int, OrderState] = {}
         self.trades: dict[int, TradeState] = {}
@@ -91,8 +97,17 @@ class ShardState:
         self.changes = Changes()
         self.at_ms = 0
 
+    @property
+    def due_ms(self) -> int:
+        """When the clock itself has something to do next: a new day begins."""
+        return ids.start_of((self.next_id - ids.first_id(self.number, 0)) // ids.IDS_A_DAY + 1)
+
+    def begin_day(self) -> None:
+        """Ids go on at the first of the present day, if it is a new one."""
+        self.next_id = max(self.next_id, ids.first_id(self.number, ids.day_of(self.at_ms)))
+
     def new_id(self) -> int:
-        """The next id of this shard, shared by orders, trades, entries and accounts."""
+        """The next id of this shard, shared by orders, trades, transfers and accounts."""
         self.next_id += 1
         return self.next_id - 1
 
@@ -131,35 +146,48 @@ class ShardState:
                 hint=f"Deposit {key.asset} or choose a smaller amount.",
             )
 
-    def post(
+    def move(
         self,
         kind: str,
-        lines: list[Line],
+        source: AccountKey,
+        target: AccountKey,
+        units: int,
         *,
         order_id: int | None = None,
         trade_id: int | None = None,
         reference: str | None = None,
     ) -> None:
-        """Book an entry. Raises RuntimeError when it does not balance or overdraws: a defect."""
-        if not sums_to_zero(lines):
-            raise RuntimeError(f"entry {kind} does not sum to zero: {lines}")
-        postings = []
-        for key, amount in lines:
-            account = self.accounts.get(key)
-            if account is None:
-                account = self.accounts[key] = AccountState(self.new_id(), 0)
-            account.balance += amount
-            if key.kind != OUTSIDE and account.balance < 0:
-                raise RuntimeError(f"entry {kind} overdraws {key}")
-            if abs(account.balance) > MAX_UNITS:
-                raise RuntimeError(f"entry {kind} overflows {key}")
-            self.changes.accounts[key] = account
-            postings.append((account.id, amount, account.balance))
-        self.changes.entries.append(
-            EntryRow(
-                self.new_id(), self.seq, self.at_ms, kind, order_id, trade_id, reference, postings
+        """Move units between two accounts. Raises RuntimeError when it overdraws: a defect."""
+        giver, taker = self._account(source), self._account(target)
+        giver.balance -= units
+        taker.balance += units
+        if units <= 0 or (giver.balance < 0 and source.kind != OUTSIDE):
+            raise RuntimeError(f"transfer {kind} of {units} overdraws {source}")
+        if taker.balance > MAX_UNITS or giver.balance < -MAX_UNITS:
+            raise RuntimeError(f"transfer {kind} overflows {source} or {target}")
+        self.changes.transfers.append(
+            TransferRow(
+                self.new_id(),
+                self.seq,
+                self.at_ms,
+                kind,
+                giver.id,
+                taker.id,
+                units,
+                giver.balance,
+                taker.balance,
+                order_id,
+                trade_id,
+                reference,
             )
         )
+
+    def _account(self, key: AccountKey) -> AccountState:
+        account = self.accounts.get(key)
+        if account is None:
+            account = self.accounts[key] = AccountState(self.new_id(), 0)
+        self.changes.accounts[key] = account
+        return account
 
     def emit(self, actor: str, kind: str, subject: str, **data: Any) -> None:
         """Record that something happened."""
@@ -208,11 +236,12 @@ class ShardState:
     def snapshot(self) -> dict[str, Any]:
         """Everything in plain values, for comparing two states."""
         return {
+            "number": self.number,
             "seq": self.seq,
             "next_id": self.next_id,
             "markets": {
                 id_: [
-                    asdict(m.terms),
+                    plain(m.terms),
                     m.index_ticks,
                     m.index_at_ms,
                     m.index_reason,
@@ -221,10 +250,17 @@ class ShardState:
                 ]
                 for id_, m in sorted(self.markets.items())
             },
-            "orders": {id_: asdict(order) for id_, order in sorted(self.orders.items())},
-            "trades": {id_: asdict(trade) for id_, trade in sorted(self.trades.items())},
+            "orders": {id_: plain(order) for id_, order in sorted(self.orders.items())},
+            "trades": {id_: plain(trade) for id_, trade in sorted(self.trades.items())},
             "accounts": {
                 f"{key.owner_id}|{key.asset}|{key.kind}": [account.id, account.balance]
                 for key, account in sorted(self.accounts.items())
             },
         }
+
+
+def plain(row: Any) -> Any:
+    """An order, trade or terms in plain values, for comparing and storing."""
+    if isinstance(row, OrderState):
+        return row.as_dict()
+    return asdict(row) if is_dataclass(row) else msgspec.structs.asdict(row)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""Double entry: accounts, entries, postings. Written by the engine alone.
+"""The ledger: accounts and the transfers between them. Written by the engine alone.
 
-Rows are append-only but for an account's balance; the database refuses a negative balance on
-every kind of account a person owns.
+A transfer is append-only; the database refuses one that is not positive, and a negative balance
+on every kind of account a person owns.
 """
 
 from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint
@@ -21,6 +21,7 @@ class Account(Base):
     __table_args__ = (
         UniqueConstraint("owner_id", "asset", "kind"),
         CheckConstraint("kind = 'outside' OR balance >= 0", name="balance_not_negative"),
+        {"postgresql_with": {"fillfactor": "70"}},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -31,30 +32,32 @@ class Account(Base):
     balance: Mapped[int]
 
 
-class Entry(Base):
-    """Something that moved money: what happened and to which order or trade."""
+class Transfer(Base):
+    """`amount` moved from one account to another of the same asset, and what each held after.
 
-    __tablename__ = "entry"
-    __table_args__ = (Index("ix_entry_trade_id", "trade_id"),)
+    Transfers of one happening share `seq`, their command's place in the shard's journal.
+    """
+
+    __tablename__ = "transfer"
+    __table_args__ = (
+        CheckConstraint("amount > 0", name="amount_positive"),
+        CheckConstraint("from_id <> to_id", name="two_accounts"),
+        Index("ix_transfer_from_id", "from_id", "id"),
+        Index("ix_transfer_to_id", "to_id", "id"),
+        Index("ix_transfer_trade_id", "trade_id", postgresql_where="trade_id IS NOT NULL"),
+        {"postgresql_partition_by": "RANGE (id)"},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     shard: Mapped[str] = mapped_column(Text)
     seq: Mapped[int]
     at_ms: Mapped[int]
     kind: Mapped[str] = mapped_column(Text)
+    from_id: Mapped[int]
+    to_id: Mapped[int]
+    amount: Mapped[int]
+    from_after: Mapped[int]
+    to_after: Mapped[int]
     order_id: Mapped[int | None]
     trade_id: Mapped[int | None]
     reference: Mapped[str | None] = mapped_column(Text)
-
-
-class Posting(Base):
-    """One account's part in an entry; an entry's postings sum to zero per asset."""
-
-    __tablename__ = "posting"
-    __table_args__ = (Index("ix_posting_account_id", "account_id", "entry_id"),)
-
-    entry_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    account_id: Mapped[int]
-    amount: Mapped[int]
-    balance_after: Mapped[int]

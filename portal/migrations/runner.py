@@ -2,16 +2,26 @@
 
 from pathlib import Path
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 
 from portal.backoffice import permissions
+from portal.core.clock import now_ms
+from portal.core.db import libpq_url
 from portal.core.settings import Settings
+from portal.engine import ids, partitions
+
+_DAYS_AHEAD = 3
 
 
 def upgrade_database(url: str) -> None:
-    """Run every migration the database has not seen yet."""
+    """Run every migration the database has not seen yet, and make room for the next days."""
     command.upgrade(configuration(url), "head")
+    today = ids.day_of(now_ms())
+    with psycopg.connect(libpq_url(url), autocommit=True) as connection:
+        for (number,) in connection.execute("SELECT number FROM shard UNION SELECT 0").fetchall():
+            partitions.ensure(connection, number, *range(today, today + _DAYS_AHEAD))
 
 
 def upgrade(settings: Settings) -> None:

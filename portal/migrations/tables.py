@@ -3,6 +3,8 @@
 import importlib
 import importlib.util
 import pkgutil
+import re
+from typing import Any
 
 from flask_appbuilder import Model
 from sqlalchemy import MetaData
@@ -18,3 +20,9 @@ def all_metadata() -> list[MetaData]:
         if wing.ispkg and importlib.util.find_spec(name):
             importlib.import_module(name)
     return [Base.metadata, Model.metadata]
+
+
+def is_described(item: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
+    """Whether the models speak of it: partitions come and go with the days (Alembic's filter)."""
+    table = name if kind == "table" else getattr(getattr(item, "table", None), "name", "")
+    return not re.search(r"_(rest|\d{8})$", str(table))

@@ -24,7 +24,7 @@ class Trade(Base):
         Index("ix_trade_open_state", "state", postgresql_where="NOT settled"),
         Index("ix_trade_buyer_id", "buyer_id", "id"),
         Index("ix_trade_seller_id", "seller_id", "id"),
-        {"postgresql_with": {"fillfactor": "80"}},
+        {"postgresql_partition_by": "RANGE (id)"},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -6,6 +6,8 @@ Nothing else decides which state follows which. An illegal move raises Conflict.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
+
 from portal.core.errors import Conflict, Forbidden
 
 
@@ -131,8 +133,7 @@ FEE_ROSE = "The fee rose above what was agreed when the order was placed."
 TIMERS: dict[State, str] = {S.AWAITING_PAYMENT: "payment", S.PAID: "release", S.VERIFIED: "release"}
 
 
-@dataclass(slots=True)
-class TradeState:
+class TradeState(Struct, gc=False):
     """A trade in the engine's memory; the columns of table `trade` (see there for units)."""
 
     id: int

@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.core.db import Database
 from portal.core.errors import Conflict, InvalidInput
 from portal.core.jobs import Engine
 from portal.core.sealed import Sealer
-from portal.engine.models import CommandResult
+from portal.engine.keys import is_used
 from portal.escrow.signatures import claim_missing, signing_requests, store_signatures
 from portal.trades.models import Trade
 from portal.trades.queries import own_trade, role_of
@@ -119,8 +118,7 @@ class TradeDesk:
     ) -> Trade:
         """The trade, if this person may take this step now or took it before with this key."""
         trade = own_trade(session, user_id, trade_id)
-        known = select(CommandResult.seq).where(CommandResult.key == key).limit(1)
-        if session.scalar(known) is None:
+        if not is_used(session, key):
             next_state(State(trade.state), event, Actor(role_of(trade, user_id)))
         return trade
 

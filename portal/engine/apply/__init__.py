@@ -6,13 +6,14 @@ Pure and deterministic. A refused command raises a PortalError before it has cha
 from collections.abc import Callable
 from typing import Any
 
-from portal.engine.apply import balances, markets, orders, trades
+from portal.engine.apply import balances, clock, markets, orders, trades
 from portal.engine.commands import AnyCommand
 from portal.engine.state import ShardState
 
 _HANDLERS: dict[str, Callable[[ShardState, Any], dict[str, Any]]] = {
     "define_market": markets.define,
     "index_tick": markets.tick,
+    "clock_tick": clock.tick,
     "deposit": balances.deposit,
     "withdraw": balances.withdraw,
     "place_order": orders.place,

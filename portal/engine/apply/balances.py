@@ -15,8 +15,8 @@ def deposit(state: ShardState, command: Deposit) -> dict[str, Any]:
     outside = state.balance(AccountKey(PLATFORM, command.asset, OUTSIDE))
     if command.units - outside > MAX_UNITS:
         raise InvalidInput("units is more than can be counted.", field="units", value=command.units)
-    lines = rules.deposit(command.owner, command.asset, command.units)
-    state.post("deposit", lines, reference=command.reference)
+    move = rules.deposit(command.owner, command.asset, command.units)
+    state.move("deposit", *move, reference=command.reference)
     _emit(state, "balance.deposited", command)
     return {"owner": command.owner}
 
@@ -25,8 +25,8 @@ def withdraw(state: ShardState, command: Withdraw) -> dict[str, Any]:
     """Debit an owner. Refused beyond what is available."""
     key = AccountKey(command.owner, command.asset, AVAILABLE)
     state.require(key, command.units, input_field="units")
-    lines = rules.withdraw(command.owner, command.asset, command.units)
-    state.post("withdraw", lines, reference=command.reference)
+    move = rules.withdraw(command.owner, command.asset, command.units)
+    state.move("withdraw", *move, reference=command.reference)
     _emit(state, "balance.withdrawn", command)
     return {"owner": command.owner}
 

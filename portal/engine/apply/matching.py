@@ -26,7 +26,8 @@ def close(
     """End an order; whatever it still holds becomes available."""
     if order.held:
         base = state.market(order.market_id).terms.base
-        state.post("unhold", ledger.unhold(order.owner_id, base, order.held), order_id=order.id)
+        move = ledger.unhold(order.owner_id, base, order.held)
+        state.move("unhold", *move, order_id=order.id)
     order.held, order.status, order.reason = 0, status, reason
     state.touch_order(order)
     state.emit(actor, f"order.{status}", f"order:{order.id}", reason=reason)

@@ -32,7 +32,7 @@ def place(state: ShardState, command: PlaceOrder) -> dict[str, Any]:
     limit = _limit(command, market, target, market.index(state.at_ms))
     order = _new_order(state, command, market.terms)
     _check_holding(state, order, market.terms)
-    order.id = state.new_id()
+    order.id = order.priority = state.new_id()
     _hold(state, order, market.terms)
     state.emit(
         f"user:{order.owner_id}",
@@ -137,7 +137,7 @@ def _new_order(state: ShardState, command: PlaceOrder, terms: MarketTerms) -> Or
         remaining=command.quantity,
         min_trade=smallest,
         max_trade=largest,
-        methods=list(dict.fromkeys(command.methods)),
+        methods=tuple(dict.fromkeys(command.methods)),
         accounts=dict(sorted(command.accounts.items())),
         tif="IOC" if is_market else command.tif,
         max_fee_bps=command.max_fee_bps,
@@ -148,6 +148,7 @@ def _new_order(state: ShardState, command: PlaceOrder, terms: MarketTerms) -> Or
         take_order=command.take_order,
         created_ms=state.at_ms,
         updated_ms=state.at_ms,
+        priority=0,
     )
 
 
@@ -159,8 +160,8 @@ def _check_holding(state: ShardState, order: OrderState, terms: MarketTerms) -> 
 
 def _hold(state: ShardState, order: OrderState, terms: MarketTerms) -> None:
     if order.held:
-        lines = ledger.hold(order.owner_id, terms.base, order.held)
-        state.post("hold", lines, order_id=order.id)
+        move = ledger.hold(order.owner_id, terms.base, order.held)
+        state.move("hold", *move, order_id=order.id)
 
 
 def _rest_or_drop(state: ShardState, market: MarketInShard, order: OrderState) -> None:

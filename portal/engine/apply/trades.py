@@ -38,7 +38,7 @@ def clear(state: ShardState, command: ClearTrade) -> dict[str, Any]:
         _set_fees(trade, command)
     _move(state, trade, event, by, user=command.actor, reason=command.reason)
     if event is Event.DENY:
-        _give_back(state, trade)
+        _give_back(state, trade, trade.reserved)
     return _answer(state, trade)
 
 
@@ -46,8 +46,9 @@ def escrow_locked(state: ShardState, command: EscrowLocked) -> dict[str, Any]:
     """The coins are locked; ask the buyer to pay and start the clock."""
     trade = state.trade(command.trade_id)
     next_state(trade.state, Event.LOCK, Actor.SYSTEM)
-    lines = ledger.lock(trade.seller_id, trade.base, trade.reserved, trade.escrow_units)
-    state.post("escrow_lock", lines, trade_id=trade.id, reference=command.reference)
+    move = ledger.lock(trade.seller_id, trade.base, trade.escrow_units)
+    state.move("escrow_lock", *move, trade_id=trade.id, reference=command.reference)
+    _give_back(state, trade, trade.reserved - trade.escrow_units)
     trade.locked, trade.lock_reference = True, command.reference
     _move(state, trade, Event.LOCK, Actor.SYSTEM, reference=command.reference)
     _move(state, trade, Event.ASK_PAYMENT, Actor.SYSTEM)
@@ -61,7 +62,7 @@ def lock_failed(state: ShardState, command: LockFailed) -> dict[str, Any]:
     """The escrow can't be opened: the trade ends and the seller's coins are free."""
     trade = state.trade(command.trade_id)
     _move(state, trade, Event.LOCK_FAILED, Actor.SYSTEM, reason=command.reason)
-    _give_back(state, trade)
+    _give_back(state, trade, trade.reserved)
     return _answer(state, trade)
 
 
@@ -98,7 +99,7 @@ def cancel(state: ShardState, command: CancelTrade) -> dict[str, Any]:
     if trade.locked:
         trade.to_buyer = 0
     else:
-        _give_back(state, trade)
+        _give_back(state, trade, trade.reserved)
     return _answer(state, trade)
 
 
@@ -155,8 +156,8 @@ def settled(state: ShardState, command: Settled) -> dict[str, Any]:
     event, share = _paid(trade, command)
     trade.to_buyer = share
     parts = payout(trade.escrow_units, trade.buyer_fee + trade.seller_fee, share)
-    lines = ledger.settle(trade.buyer_id, trade.seller_id, trade.base, parts)
-    state.post("escrow_settle", lines, trade_id=trade.id, reference=command.reference)
+    for move in ledger.settle(trade.buyer_id, trade.seller_id, trade.base, parts):
+        state.move("escrow_settle", *move, trade_id=trade.id, reference=command.reference)
     trade.settled, trade.settle_reference = True, command.reference
     _move(
         state,
@@ -222,9 +223,10 @@ def _share(trade: TradeState, command: Resolve) -> int:
     return command.to_buyer
 
 
-def _give_back(state: ShardState, trade: TradeState) -> None:
-    lines = ledger.unhold(trade.seller_id, trade.base, trade.reserved)
-    state.post("unhold", lines, trade_id=trade.id)
+def _give_back(state: ShardState, trade: TradeState, units: int) -> None:
+    if units:
+        move = ledger.unhold(trade.seller_id, trade.base, units)
+        state.move("unhold", *move, trade_id=trade.id)
 
 
 def _party(trade: TradeState, user: int) -> Actor:

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "owner_id", "asset", "kind", name=op.f("uq_account_owner_id_asset_kind")
         ),
+        postgresql_with={"fillfactor": "70"},
     )
     op.create_table(
         "asset",
@@ -98,15 +99,14 @@ def upgrade() -> None:
     op.create_index("ix_chain_intent_status", "chain_intent", ["status"], unique=False)
     op.create_index("ix_chain_intent_trade_id", "chain_intent", ["trade_id"], unique=False)
     op.create_table(
-        "command_result",
+        "command_key",
         sa.Column("shard", sa.Text(), nullable=False),
+        sa.Column("day", sa.BigInteger(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.Column("fingerprint", sa.Text(), nullable=False),
-        sa.Column("result", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.PrimaryKeyConstraint("shard", "key", name=op.f("pk_command_result")),
+        sa.PrimaryKeyConstraint("shard", "day", "key", name=op.f("pk_command_key")),
+        postgresql_partition_by="RANGE (day)",
     )
-    op.create_index("ix_command_result_shard_seq", "command_result", ["shard", "seq"], unique=False)
     op.create_table(
         "dispute",
         sa.Column("trade_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -134,19 +134,6 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_dispute_statement_trade_id"), "dispute_statement", ["trade_id"], unique=False
     )
-    op.create_table(
-        "entry",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("shard", sa.Text(), nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.Column("at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("order_id", sa.BigInteger(), nullable=True),
-        sa.Column("trade_id", sa.BigInteger(), nullable=True),
-        sa.Column("reference", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_entry")),
-    )
-    op.create_index("ix_entry_trade_id", "entry", ["trade_id"], unique=False)
     op.create_table(
         "escrow",
         sa.Column("trade_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -196,13 +183,15 @@ def upgrade() -> None:
         "journal",
         sa.Column("shard", sa.Text(), nullable=False),
         sa.Column("first_seq", sa.BigInteger(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.Column("last_seq", sa.BigInteger(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
-        sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.Column("commands", sa.LargeBinary(), nullable=False),
+        sa.Column("answers", sa.LargeBinary(), nullable=False),
         sa.Column("previous", sa.Text(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("shard", "first_seq", name=op.f("pk_journal")),
+        sa.PrimaryKeyConstraint("shard", "first_seq", "at_ms", name=op.f("pk_journal")),
+        postgresql_partition_by="RANGE (at_ms)",
     )
     op.create_table(
         "kyc_decision",
@@ -262,8 +251,30 @@ def upgrade() -> None:
         sa.Column("take_order", sa.BigInteger(), nullable=True),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("updated_ms", sa.BigInteger(), nullable=False),
+        sa.Column("floor_ticks", sa.BigInteger(), nullable=True),
+        sa.Column("ceiling_ticks", sa.BigInteger(), nullable=True),
+        sa.Column("post_only", sa.Boolean(), nullable=False),
+        sa.Column("expires_ms", sa.BigInteger(), nullable=True),
+        sa.Column("stp", sa.Text(), nullable=False),
+        sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.Column(
+            "hours", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "conditions", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "facts", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("link", sa.Text(), nullable=True),
+        sa.Column("via", sa.Text(), nullable=True),
+        sa.Column("quote_set", sa.Text(), nullable=True),
+        sa.Column("priority", sa.BigInteger(), nullable=False),
+        sa.Column("paused", sa.Text(), nullable=True),
+        sa.Column("maker_fee_bps", sa.BigInteger(), nullable=False),
+        sa.Column("taker_fee_bps", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_order")),
-        postgresql_with={"fillfactor": "80"},
+        postgresql_partition_by="RANGE (id)",
     )
     op.create_index(
         "ix_order_market_open",
@@ -320,23 +331,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("slug", name=op.f("pk_plugin_switch")),
     )
     op.create_table(
-        "posting",
-        sa.Column("entry_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("line", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
-        sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.Column("balance_after", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("entry_id", "line", name=op.f("pk_posting")),
-    )
-    op.create_index("ix_posting_account_id", "posting", ["account_id", "entry_id"], unique=False)
-    op.create_table(
         "shard",
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("journal_hash", sa.Text(), nullable=False),
         sa.Column("next_id", sa.BigInteger(), nullable=False),
+        sa.Column("leader", sa.Text(), nullable=True),
+        sa.Column("leader_backend", sa.BigInteger(), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_shard")),
+        sa.UniqueConstraint("number", name=op.f("uq_shard_number")),
     )
     op.create_table(
         "statement",
@@ -402,7 +408,7 @@ def upgrade() -> None:
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("updated_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_trade")),
-        postgresql_with={"fillfactor": "80"},
+        postgresql_partition_by="RANGE (id)",
     )
     op.create_index("ix_trade_buyer_id", "trade", ["buyer_id", "id"], unique=False)
     op.create_index(
@@ -416,6 +422,35 @@ def upgrade() -> None:
         "ix_trade_open_state", "trade", ["state"], unique=False, postgresql_where="NOT settled"
     )
     op.create_index("ix_trade_seller_id", "trade", ["seller_id", "id"], unique=False)
+    op.create_table(
+        "transfer",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("shard", sa.Text(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("from_id", sa.BigInteger(), nullable=False),
+        sa.Column("to_id", sa.BigInteger(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("from_after", sa.BigInteger(), nullable=False),
+        sa.Column("to_after", sa.BigInteger(), nullable=False),
+        sa.Column("order_id", sa.BigInteger(), nullable=True),
+        sa.Column("trade_id", sa.BigInteger(), nullable=True),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_transfer_amount_positive")),
+        sa.CheckConstraint("from_id <> to_id", name=op.f("ck_transfer_two_accounts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_transfer")),
+        postgresql_partition_by="RANGE (id)",
+    )
+    op.create_index("ix_transfer_from_id", "transfer", ["from_id", "id"], unique=False)
+    op.create_index("ix_transfer_to_id", "transfer", ["to_id", "id"], unique=False)
+    op.create_index(
+        "ix_transfer_trade_id",
+        "transfer",
+        ["trade_id"],
+        unique=False,
+        postgresql_where="trade_id IS NOT NULL",
+    )
     op.create_table(
         "user_session",
         sa.Column("token_hash", sa.Text(), nullable=False),
@@ -691,9 +726,11 @@ def upgrade() -> None:
     op.create_index("idx_role_id", "ab_permission_view_role", ["role_id"], unique=False)
     # ### end Alembic commands ###
     _guard_history()
+    _prepare_partitions()
 
 
-_APPEND_ONLY = ("audit_event", "journal", "entry", "posting", "kyc_decision")
+_APPEND_ONLY = ("audit_event", "journal", "transfer", "kyc_decision")
+_PARTITIONED = ("journal", "command_key", "order", "trade", "transfer")
 
 
 def _guard_history() -> None:
@@ -711,3 +748,13 @@ def _guard_history() -> None:
             f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {table} "
             "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
         )
+
+
+def _prepare_partitions() -> None:
+    """The engine adds a partition a day; whatever fits none has a place too."""
+    for table in _PARTITIONED:
+        op.execute(f'CREATE TABLE "{table}_rest" PARTITION OF "{table}" DEFAULT')
+    # Compressing a batch costs the database more time than writing it does.
+    for column in ("commands", "answers"):
+        op.execute(f"ALTER TABLE journal ALTER {column} SET STORAGE EXTERNAL")
+        op.execute(f"ALTER TABLE journal_rest ALTER {column} SET STORAGE EXTERNAL")

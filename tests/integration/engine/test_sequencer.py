@@ -129,11 +129,11 @@ def test_a_batch_the_database_refuses_leaves_nothing(
 ) -> None:
     before = sequencer.state.snapshot()
     with database.transaction() as session:
-        session.execute(text("ALTER TABLE posting ADD CONSTRAINT no CHECK (amount < 0) NOT VALID"))
+        session.execute(text("ALTER TABLE transfer ADD CONSTRAINT no CHECK (amount < 0) NOT VALID"))
     (answer,) = sequencer.run([place_order()])
     assert isinstance(answer, Unavailable)
     with database.transaction() as session:
-        session.execute(text("ALTER TABLE posting DROP CONSTRAINT no"))
+        session.execute(text("ALTER TABLE transfer DROP CONSTRAINT no"))
     sequencer.run([])
     assert sequencer.state.snapshot() == before
     assert count(database, "order") == 0
@@ -164,10 +164,10 @@ def test_the_database_itself_refuses_a_negative_balance(
         session.execute(text("UPDATE account SET balance = -1 WHERE kind = 'available'"))
 
 
-@pytest.mark.parametrize("table", ["audit_event", "journal", "entry", "posting"])
+@pytest.mark.parametrize("table", ["audit_event", "journal", "transfer"])
 def test_the_past_cannot_be_edited(sequencer: Sequencer, database: Database, table: str) -> None:
     whole_trade(sequencer)
-    column = {"audit_event": "actor", "journal": "at_ms", "entry": "kind", "posting": "amount"}
+    column = {"audit_event": "actor", "journal": "at_ms", "transfer": "amount"}
     for statement in (
         f"UPDATE {table} SET {column[table]} = {column[table]}",
         f"DELETE FROM {table}",
