@@ -90,13 +90,18 @@ def own_account(session: Session, user_id: int, account_id: int, method: str) ->
     account = session.get(PaymentAccount, account_id)
     usable = account is not None and account.user_id == user_id and account.removed_at is None
     if account is None or not usable or account.method != method:
-        raise InvalidInput(
-            f"You have no {method} account with this number.",
-            field=f"payment_accounts.{method}",
-            value=account_id,
-            hint="Add a payment account first.",
-        )
+        raise unusable_account(method, account_id)
     return account
+
+
+def unusable_account(method: str, account_id: int) -> InvalidInput:
+    """What a person is told who names an account that is not theirs, gone, or of another method."""
+    return InvalidInput(
+        f"You have no {method} account with this number.",
+        field=f"payment_accounts.{method}",
+        value=account_id,
+        hint="Add a payment account first.",
+    )
 
 
 def remove_account(database: Database, user_id: int, account_id: int) -> None:
