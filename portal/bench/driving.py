@@ -57,13 +57,22 @@ class Generator:
         self.process.wait()
 
 
+def prepare(engine: Engine, plan: Plan) -> None:
+    """Only the setup of a workload."""
+    with ExitStack() as stack:
+        Generator(_addressed(plan, engine), stack)
+
+
+def _addressed(plan: Plan, engine: Engine) -> Plan:
+    """The plan for an engine, its keys unlike those of any other run."""
+    run = f"{plan.run}-{uuid.uuid4().hex[:8]}"
+    return msgspec.structs.replace(plan, port=engine.port, token=engine.token, run=run)
+
+
 def drive(lab: Lab, engine: Engine, bench: str, plan: Plan) -> tuple[dict[str, Any], Report]:
     """Run a plan; returns the result as a line shows it, with `problems` where there are any."""
     before = machine()
-    sequence = lab.sequence()
-    plan = msgspec.structs.replace(
-        plan, port=engine.port, token=engine.token, run=f"{plan.run}-{uuid.uuid4().hex[:8]}"
-    )
+    plan = _addressed(plan, engine)
     with ExitStack() as stack:
         generator = Generator(plan, stack)
         pids = {"engine": engine.process.pid, "load": generator.process.pid}
@@ -81,8 +90,10 @@ def drive(lab: Lab, engine: Engine, bench: str, plan: Plan) -> tuple[dict[str, A
         "busy_cores": cpu,
         "warmup_seconds": plan.warmup,
         "per_frame": plan.per_frame,
-        "problems": problems(report, lab.sequence() - sequence),
+        "problems": problems(report, lab.commands_of(plan.run)),
     }
+    if result["problems"]:
+        click.echo(engine.last_words(), err=True)
     return result, report
 
 

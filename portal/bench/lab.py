@@ -71,10 +71,12 @@ class Lab:
         self._stack.callback(server.stop)
         return server
 
-    def sequence(self) -> int:
-        """How many commands the shard has carried out since it was made."""
+    def commands_of(self, run: str) -> int:
+        """How many commands with the keys of a run are committed."""
         with psycopg.connect(self.database_url) as connection:
-            row = connection.execute("SELECT coalesce(max(seq), 0) FROM shard").fetchone()
+            row = connection.execute(
+                "SELECT count(*) FROM command_key WHERE starts_with(key, %s)", (run,)
+            ).fetchone()
         return int(row[0]) if row else 0
 
     def open_orders(self) -> int:

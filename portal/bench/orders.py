@@ -2,6 +2,7 @@
 
 from portal.bench.driving import drive, finish_profile, show
 from portal.bench.lab import open_lab
+from portal.bench.old import fill
 from portal.bench.options import Options
 from portal.core.settings import Settings
 
@@ -11,6 +12,8 @@ def main(settings: Settings, options: Options, *, old: int, old_days: int, stand
     failed = 0
     with open_lab(settings, options.tuning, options.directory) as lab:
         profile = lab.directory / "profile" if options.profile else None
+        if old:
+            fill(lab, old, old_days)
         if standby:
             lab.start_standby()
         engine = lab.start_engine(profile=profile)

@@ -24,7 +24,8 @@ _PORTION = 20_000
 class Orders:
     """`cancels` of all commands cancel; of the rest half cross the spread, half rest beside it.
 
-    `resting` orders stand in the book already, far from the mid.
+    `resting` orders stand in the book already, far from the mid, and
+    `played` commands of the stream itself are over before the clock starts.
     Deterministic but for which orders are cancelled: those known to rest away from the mid, and
     it may happen that one of them was taken a moment before (`conflict`).
     """
@@ -32,11 +33,16 @@ class Orders:
     expected = frozenset({"conflict"})
 
     def __init__(
-        self, seed: int = 1, owners: int = 2_000, cancels: float = 0.1, resting: int = 0
+        self,
+        seed: int = 1,
+        owners: int = 2_000,
+        cancels: float = 0.1,
+        resting: int = 0,
+        played: int = 0,
     ) -> None:
         self._rng = random.Random(seed)  # noqa: S311
         self._owners = owners
-        self._resting_before = resting
+        self._resting_before, self._played = resting, played
         self._deep: set[int] = set()
         self._pool = [self._slot(number, cancels) for number in range(POOL)]
         self._waiting: dict[int, bytes] = {}
@@ -50,6 +56,10 @@ class Orders:
         for begin in range(0, self._resting_before, _PORTION):
             count = min(_PORTION, self._resting_before - begin)
             yield [self._far_order() for _ in range(count)]
+
+        for begin in range(0, self._played, _PORTION):
+            numbers = range(begin, min(begin + _PORTION, self._played))
+            yield [self.command(number) for number in numbers]
 
     def _far_order(self) -> bytes:
         """An order that no other of this stream reaches."""
@@ -67,7 +77,7 @@ class Orders:
             if place in self._deep:
                 self._waiting[number] = owner
             return body
-        if not self._resting:
+        if not self._resting:  # Nothing to cancel yet: another order in its place.
             return self._pool[(place + 1) % POOL][0] or self._fallback(owner)
         self._cancels += 1
         order_id, holder = self._resting.pop()

@@ -1,0 +1,191 @@
+"""Other people's matchers on our stream; run by the Python of a side environment.
+
+    python contestants.py NAME STREAM.json SECONDS
+
+Imports nothing of the portal. Each class has `place`, `cancel` and, after the run, `traded`: the
+number of trades, or None where the package does not report them. Prices and lots are given as
+the whole numbers that the package takes; what it needs around them is made while the clock runs,
+because an order that arrives has to be made into one.
+"""
+
+import json
+import logging
+import sys
+import time
+from decimal import Decimal
+from typing import Any
+
+
+class Akhil:
+    """akhil4n-orderbook: sorted levels of ordered dictionaries, in Python."""
+
+    module = "orderbook"
+
+    def __init__(self) -> None:
+        package = __import__(self.module)
+        self.book, self.order, self.sides = package.OrderBook(), package.Order, package.OrderSide
+        self.prices = {price: Decimal(price) for price in range(8_000, 10_000)}
+        self.ids: dict[int, str] = {}
+
+    def place(self, number: int, side: str, price: int, lots: int) -> None:
+        which = self.sides.BID if side == "buy" else self.sides.ASK
+        order = self.order(which, self.prices[price], lots)
+        self.ids[number] = order.order_id
+        self.book.add_limit_order(order)
+
+    def cancel(self, number: int) -> None:
+        self.book.cancel_order(self.ids[number])
+
+    def traded(self) -> int | None:
+        return len(self.book.trade_log)
+
+
+class Cython(Akhil):
+    """cython-orderbook: the same, compiled."""
+
+    module = "cython_orderbook"
+
+
+class Pyorderbook:
+    """pyorderbook: heaps of levels, in Python."""
+
+    def __init__(self) -> None:
+        import pyorderbook  # type: ignore[import-not-found]
+
+        self.book, self.bid, self.ask = pyorderbook.Book(), pyorderbook.bid, pyorderbook.ask
+        self.orders: dict[int, Any] = {}
+        self.count = 0
+
+    def place(self, number: int, side: str, price: int, lots: int) -> None:
+        order = (self.bid if side == "buy" else self.ask)("X", price, lots)
+        self.orders[number] = order
+        self.count += len(self.book.match(order).trades)
+
+    def cancel(self, number: int) -> None:
+        order = self.orders[number]
+        if self.book.get_order(order.id) is not None:
+            self.book.cancel(order)
+
+    def traded(self) -> int | None:
+        return self.count
+
+
+class OrderMatching:
+    """order-matching: lists sorted by time stamp, in Python."""
+
+    def __init__(self) -> None:
+        from datetime import datetime, timedelta
+
+        from loguru import logger  # type: ignore[import-not-found]
+        from order_matching.enums import Side  # type: ignore[import-not-found]
+        from order_matching.matching_engine import MatchingEngine  # type: ignore[import-not-found]
+        from order_matching.order import LimitOrder  # type: ignore[import-not-found]
+        from order_matching.orders import Orders  # type: ignore[import-not-found]
+
+        logger.remove()
+        self.engine, self.limit, self.orders = MatchingEngine(seed=1), LimitOrder, Orders
+        self.sides = {"buy": Side.BUY, "sell": Side.SELL}
+        self.now, self.step = datetime(2026, 1, 1), timedelta(microseconds=1)  # noqa: DTZ001
+        self.count = 0
+
+    def place(self, number: int, side: str, price: int, lots: int) -> None:
+        self.now += self.step
+        order = self.limit(
+            side=self.sides[side], price=float(price), size=float(lots), timestamp=self.now,
+            order_id=str(number), trader_id="x",
+        )  # fmt: skip
+        self.engine.place(self.orders([order]))
+        self.count += len(self.engine.match(timestamp=self.now).trades)
+
+    def cancel(self, number: int) -> None:
+        if self.engine.unprocessed_orders.find_order_by_id(str(number)) is not None:
+            self.engine.cancel_order(str(number))
+
+    def traded(self) -> int | None:
+        return self.count
+
+
+class Light:
+    """lightmatchingengine: lists in dictionaries; it fails on cancels of filled orders."""
+
+    def __init__(self) -> None:
+        from lightmatchingengine.lightmatchingengine import (  # type: ignore[import-not-found]
+            LightMatchingEngine,
+        )
+
+        self.engine = LightMatchingEngine()
+        self.ids: dict[int, int] = {}
+        self.count = 0
+
+    def place(self, number: int, side: str, price: int, lots: int) -> None:
+        order, trades = self.engine.add_order("X", price, lots, 1 if side == "buy" else 2)
+        self.ids[number] = order.order_id
+        # It reports the order that came and each order it met: the latter are the trades.
+        self.count += sum(trade.order_id != order.order_id for trade in trades)
+
+    def cancel(self, number: int) -> None:
+        self.engine.cancel_order(self.ids[number], "X")
+
+    def traded(self) -> int | None:
+        return self.count
+
+
+class LimitOrderBook:
+    """limit-order-book: C++ behind ctypes; tells nothing of the trades."""
+
+    def __init__(self) -> None:
+        from limit_order_book import LimitOrderBook as Book  # type: ignore[import-not-found]
+
+        self.book = Book()
+
+    def place(self, number: int, side: str, price: int, lots: int) -> None:
+        if side == "buy":
+            self.book.limit_buy(number, lots, price)
+        else:
+            self.book.limit_sell(number, lots, price)
+
+    def cancel(self, number: int) -> None:
+        if self.book.has(number):
+            self.book.cancel(number)
+
+    def traded(self) -> int | None:
+        return None
+
+
+CONTESTANTS = {
+    "akhil4n-orderbook": Akhil,
+    "cython-orderbook": Cython,
+    "pyorderbook": Pyorderbook,
+    "order-matching": OrderMatching,
+    "lightmatchingengine": Light,
+    "limit-order-book": LimitOrderBook,
+}
+
+
+def run(name: str, steps: list[Any], seconds: float) -> dict[str, Any]:
+    """Feed the stream for `seconds` at most; what it did, how long it took, what failed."""
+    logging.disable(logging.CRITICAL)
+    contestant: Any = CONTESTANTS[name]()
+    place, cancel = contestant.place, contestant.cancel
+    failed = done = 0
+    began = time.perf_counter()
+    until = began + seconds
+    for number, side, price, lots in steps:
+        try:
+            if side:
+                place(number, side, price, lots)
+            else:
+                cancel(number)
+        except Exception:
+            failed += 1
+        done += 1
+        if done % 100 == 0 and time.perf_counter() > until:
+            break
+    passed = time.perf_counter() - began
+    return {"done": done, "seconds": passed, "trades": contestant.traded(), "failed": failed}
+
+
+if __name__ == "__main__":
+    with open(sys.argv[2]) as file:
+        found = run(sys.argv[1], json.load(file), float(sys.argv[3]))
+    sys.stdout.write(json.dumps(found) + "\n")
