@@ -29,7 +29,7 @@ _SIGNED: Security = [{"key": [], "time": [], "signature": []}]
 
 def operation(
     blueprint: Blueprint,
-    method: Literal["GET", "POST", "DELETE"],
+    method: Literal["GET", "POST", "PATCH", "DELETE"],
     rule: str,
     *,
     answer: type[BaseModel] | None,

@@ -54,7 +54,7 @@ PAGES: tuple[Page, ...] = (
         "Markets",
         "Trading",
         EVERYBODY,
-        {name: _only(ADMIN, OPERATOR) for name in ("new", "change", "halt", "open")},
+        {name: _only(ADMIN, OPERATOR) for name in ("new", "change", "halt", "auction", "open")},
     ),
     Page("OrderView", "Orders", "Trading", EVERYBODY, {"cancel": _only(OPERATOR, COMPLIANCE)}),
     Page(

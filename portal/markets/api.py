@@ -1,7 +1,7 @@
 """HTTP: markets, their prices, books and offers. Open to all."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from flask import Blueprint
 from pydantic import Field, RootModel
@@ -9,23 +9,24 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.api.context import caller_or_none, services
-from portal.api.operation import operation
+from portal.api.operation import ID, operation
 from portal.api.shapes import Amount, Answer, Query
 from portal.core.clock import iso
 from portal.core.money import parse_units
 from portal.markets.models import Market, Quote
 from portal.markets.pricing import latest
-from portal.orders.queries import (
+from portal.orders.offers import (
     BookView,
-    Frame,
     OfferView,
     SourceView,
     best_prices,
     book,
-    load_frame,
+    offer,
     offers,
     source_views,
 )
+from portal.orders.queries import MarketFrame, load_frame
+from portal.orders.shapes import Link
 
 blueprint = Blueprint("markets_api", __name__)
 
@@ -42,7 +43,13 @@ class MarketIndex:
 
 @dataclass(frozen=True)
 class MarketView:
-    """A market and its terms. Windows are seconds."""
+    """A market and its terms. Windows are seconds.
+
+    `status`: `halted` takes no orders, `auction` takes them and matches when it opens; `notice`
+    says so in a sentence. `settlement`: `trade` waits for money, `instant` moves both coins in
+    the ledger at once. A limit price is at most `band_bps` from the index, an order is its
+    owner's to change after `min_rest_ms`, a person has at most `max_open_orders`; 0: no limit.
+    """
 
     id: str
     base: str
@@ -54,10 +61,15 @@ class MarketView:
     min_trade: str
     max_trade: str
     escrow: Literal["evm", "ledger"]
-    status: str
+    settlement: Literal["trade", "instant"]
+    status: Literal["open", "halted", "auction"]
+    notice: str | None
     payment_seconds: int
     release_seconds: int
     max_fee_bps: int
+    band_bps: int
+    min_rest_ms: int
+    max_open_orders: int
     methods: list[str]
     index: MarketIndex
     best_bid: str | None
@@ -84,6 +96,10 @@ class OffersAnswer(Answer):
     offers: list[OfferView]
 
 
+class OfferAnswer(RootModel[OfferView]):
+    """One offer."""
+
+
 class BookQuery(Query):
     """How many price levels of each side."""
 
@@ -96,6 +112,18 @@ class OffersQuery(Query):
     side: Literal["sell", "buy"]
     method: Annotated[str, Field(max_length=40)] | None = None
     quantity: Amount | None = None
+
+
+class OfferQuery(Query):
+    """The link of a private offer."""
+
+    link: Link | None = None
+
+
+_NOTICES = {
+    "halted": "This market is halted: it takes no orders. Trades under way go on.",
+    "auction": "This market is in an auction: orders are taken and trade when it opens.",
+}
 
 
 @operation(blueprint, "GET", "/markets", answer=MarketsAnswer, access="open")
@@ -136,7 +164,7 @@ def get_book(market_id: str, query: BookQuery) -> BookView:
     query=OffersQuery,
 )
 def list_offers(market_id: str, query: OffersQuery) -> dict[str, Any]:
-    """Offers of a market; those of the caller are marked."""
+    """Offers of a market; those of the caller are marked, and what keeps them from one is told."""
     me = caller_or_none()
     with services().database.reader() as session:
         frame = load_frame(session, market_id)
@@ -154,7 +182,22 @@ def list_offers(market_id: str, query: OffersQuery) -> dict[str, Any]:
         return {"offers": found}
 
 
-def _market(session: Session, frame: Frame) -> MarketView:
+@operation(
+    blueprint,
+    "GET",
+    f"/offers/<{ID}:order_id>",
+    answer=OfferAnswer,
+    access="open",
+    query=OfferQuery,
+)
+def get_offer(order_id: int, query: OfferQuery) -> OfferView:
+    """One offer; a private one by its link. Whether the caller meets its conditions is in it."""
+    me = caller_or_none()
+    with services().database.reader() as session:
+        return offer(session, order_id, query.link, me.id if me else None)
+
+
+def _market(session: Session, frame: MarketFrame) -> MarketView:
     market = frame.market
     bid, ask = best_prices(session, frame)
     return MarketView(
@@ -168,10 +211,15 @@ def _market(session: Session, frame: Frame) -> MarketView:
         min_trade=frame.amount(market.min_trade),
         max_trade=frame.amount(market.max_trade),
         escrow="evm" if market.escrow == "evm" else "ledger",
-        status=market.status,
+        settlement="instant" if market.settlement == "instant" else "trade",
+        status=cast(Literal["open", "halted", "auction"], market.status),
+        notice=_NOTICES.get(market.status),
         payment_seconds=market.payment_seconds,
         release_seconds=market.release_seconds,
         max_fee_bps=market.max_fee_bps,
+        band_bps=market.band_bps,
+        min_rest_ms=market.min_rest_ms,
+        max_open_orders=market.max_open_orders,
         methods=market.methods,
         index=_index(frame, latest(session, market.id)),
         best_bid=bid,
@@ -179,7 +227,7 @@ def _market(session: Session, frame: Frame) -> MarketView:
     )
 
 
-def _index(frame: Frame, quote: Quote | None) -> MarketIndex:
+def _index(frame: MarketFrame, quote: Quote | None) -> MarketIndex:
     sources = source_views(quote.sources) if quote else []
     return MarketIndex(
         price=frame.price(frame.index_ticks),

@@ -11,6 +11,7 @@ from portal.core.errors import InvalidInput
 from portal.core.money import Money
 from portal.markets.assets import assets
 from portal.markets.models import Market
+from portal.markets.rules import LEDGER_METHOD, LONGEST_REST_MS, MOST_OPEN_ORDERS
 from portal.markets.service import save_market
 from portal.plugin_api import FeeModel, PaymentGateway, Provider
 
@@ -22,13 +23,17 @@ _NUMBERS = {
     "release_seconds": (60, 30 * _DAY),
     "protection_bps": (1, 9_999),
     "max_fee_bps": (0, 5_000),
+    "band_bps": (0, 9_999),
+    "min_rest_ms": (0, LONGEST_REST_MS),
+    "max_open_orders": (0, MOST_OPEN_ORDERS),
 }
 
 
 def _values_of(market: Market) -> dict[str, Any]:
     """A market as `save_market` takes it: amounts as decimal text of its coin."""
     base = assets(reader())[market.base]
-    names = ("id", "base", "quote", "escrow", "status", "fee_model", "methods", "sources")
+    terms = ("id", "base", "quote", "escrow", "settlement", "status")
+    names = (*terms, "fee_model", "methods", "sources")
     values = {name: getattr(market, name) for name in (*names, *_NUMBERS)}
     return values | {name: Money(base, getattr(market, name)).text() for name in _AMOUNTS}
 
@@ -83,6 +88,11 @@ def _open(view: Any, market: Market, values: Values) -> str:
     return f"{market.id} is open."
 
 
+def _call_auction(view: Any, market: Market, values: Values) -> str:
+    _set_status(market, "auction")
+    return f"{market.id} collects orders; they trade at one price when you open it."
+
+
 def _providers(kind: type[Provider]) -> list[tuple[str, str]]:
     found = services().plugins.providers.values()
     return [(one.slug, one.label) for one in found if isinstance(one, kind)]
@@ -107,6 +117,25 @@ def _terms_fields(values: Mapping[str, Any], coin: str) -> list[Field]:
             "basis points",
         ),
         number("max_fee_bps", "Fees at most", "What sellers reserve: 100 is 1%.", "basis points"),
+        number(
+            "band_bps",
+            "Price band",
+            "How far from the index a limit price may be: 1000 is 10%, 0 is no band. Keeps slips "
+            "of the finger and painted prices out of the book.",
+            "basis points",
+        ),
+        number(
+            "min_rest_ms",
+            "Shortest rest",
+            "How long an order stays before its owner may change or cancel it; 0 is no rest. "
+            "Against offers that are only shown, never meant.",
+            "milliseconds",
+        ),
+        number(
+            "max_open_orders",
+            "Open orders at most",
+            "Of one person in this market; 0 is no limit.",
+        ),
         Field(
             "fee_model",
             "Fees by",
@@ -118,7 +147,8 @@ def _terms_fields(values: Mapping[str, Any], coin: str) -> list[Field]:
             "methods",
             "Paid by",
             kind="many",
-            options=gateways,
+            options=[*gateways, (LEDGER_METHOD, "in the ledger, at once")],
+            help="A market that settles at once has only the ledger.",
             value=values.get("methods", []),
         ),
         Field(
@@ -141,11 +171,15 @@ def _change_fields(market: Market) -> list[Field]:
 def _new_fields(record: Any) -> list[Field]:
     known = [(code, code) for code in sorted(assets(reader()))]
     backends = [("evm", "on chain"), ("ledger", "in the ledger")]
+    ways = [("trade", "by trades that wait for the money"), ("instant", "at once, coin for coin")]
     defaults = {
         "payment_seconds": 1_800,
         "release_seconds": 3_600,
         "protection_bps": 500,
         "max_fee_bps": 100,
+        "band_bps": 0,
+        "min_rest_ms": 0,
+        "max_open_orders": 0,
     }
     return [
         Field("id", "Name", help="Like USDT-EUR. It can't change later."),
@@ -159,6 +193,14 @@ def _new_fields(record: Any) -> list[Field]:
             help="It can't change later.",
         ),
         Field("escrow", "Coins are kept", kind="choice", options=backends),
+        Field(
+            "settlement",
+            "Settles",
+            kind="choice",
+            options=ways,
+            value="trade",
+            help="At once needs two coins in the ledger. It can't change later.",
+        ),
         *_terms_fields(defaults, ""),
     ]
 
@@ -184,13 +226,21 @@ MARKET_ACTS = (
         _halt,
         consequence="No new orders, no new trades. Trades under way go on.",
         harmful=True,
-        offered=lambda market: market.status == "open",
+        offered=lambda market: market.status != "halted",
+    ),
+    Act(
+        "auction",
+        "Call an auction",
+        _call_auction,
+        consequence="Orders are taken but not matched. When you open the market, all that fit "
+        "trade at one price.",
+        offered=lambda market: market.status != "auction",
     ),
     Act(
         "open",
         "Open this market",
         _open,
-        consequence="Orders in the book trade again at once.",
-        offered=lambda market: market.status == "halted",
+        consequence="Orders in the book trade again at once; after an auction, at one price.",
+        offered=lambda market: market.status != "open",
     ),
 )

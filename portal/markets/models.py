@@ -26,7 +26,11 @@ class Market(Base):
     """Where `base` coins trade against `quote` money, and under which terms.
 
     A price tick is 10**-price_places of quote per whole coin. Quantities are base ledger units
-    and multiples of `lot`. `escrow` is `evm` or `ledger`. Windows are seconds.
+    and multiples of `lot`. `escrow` is `evm` or `ledger`. Windows are seconds. `status`: open,
+    halted (no orders) or auction (orders, but no matching until it opens). `settlement`: `trade`
+    waits for money, `instant` moves both coins in the ledger at once. A limit price is at most
+    `band_bps` from the index (0: no band), a resting order is its owner's to change after
+    `min_rest_ms`, and a person has at most `max_open_orders` (0: no limit).
     """
 
     __tablename__ = "market"
@@ -49,6 +53,10 @@ class Market(Base):
     methods: Mapped[list[str]] = mapped_column(JSONB)
     sources: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     version: Mapped[int] = mapped_column(default=1)
+    settlement: Mapped[str] = mapped_column(Text, default="trade", server_default="trade")
+    band_bps: Mapped[int] = mapped_column(default=0, server_default="0")
+    min_rest_ms: Mapped[int] = mapped_column(default=0, server_default="0")
+    max_open_orders: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class Quote(Base):

@@ -12,10 +12,14 @@ from portal.core.errors import Conflict, InvalidInput
 from portal.core.money import Asset, Money
 from portal.markets.sources import currencies, parse_sources, source_rows
 
-STATUSES = ("open", "halted")
+STATUSES = ("open", "halted", "auction")
 ESCROWS = ("evm", "ledger")
+SETTLEMENTS = ("trade", "instant")
+LEDGER_METHOD = "ledger"
+LONGEST_REST_MS = 60_000
+MOST_OPEN_ORDERS = 100_000
 # Prices and balances depend on these: orders and quotes of the past would change their meaning.
-FIXED_ONCE_MADE = ("base", "quote", "price_places", "escrow")
+FIXED_ONCE_MADE = ("base", "quote", "price_places", "escrow", "settlement")
 _MARKET_ID = re.compile(r"[A-Z0-9]{2,10}-[A-Z0-9]{2,10}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -40,6 +44,10 @@ class MarketValues:
     fee_model: str
     methods: list[str]
     sources: list[dict[str, Any]]
+    settlement: str = "trade"
+    band_bps: int = 0
+    min_rest_ms: int = 0
+    max_open_orders: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Field to value, as the table and the audit log hold them."""
@@ -55,6 +63,7 @@ def parse_market(
         raise _wrong("quote", quote.code, "A market needs two different assets.")
     market_id = _text(values, "id", _MARKET_ID.fullmatch, "Write it like USDT-EUR.")
     lot, low, high = _amounts(values, base)
+    settlement = _choice({"settlement": "trade", **values}, "settlement", SETTLEMENTS)
     return MarketValues(
         id=market_id,
         base=base.code,
@@ -63,15 +72,21 @@ def parse_market(
         lot=lot,
         min_trade=low,
         max_trade=high,
-        escrow=_choice(values, "escrow", ESCROWS),
+        escrow=_escrow(values, settlement),
         status=_choice({"status": "open", **values}, "status", STATUSES),
         payment_seconds=_number(values, "payment_seconds", 60, 30 * 86_400),
         release_seconds=_number(values, "release_seconds", 60, 30 * 86_400),
         protection_bps=_number({"protection_bps": 500, **values}, "protection_bps", 1, 9_999),
         max_fee_bps=_number({"max_fee_bps": 100, **values}, "max_fee_bps", 0, 5_000),
         fee_model=_text(values, "fee_model", _NAME.fullmatch, "Use the name of a fee plugin."),
-        methods=_methods(values.get("methods")),
+        methods=_methods(values.get("methods"), settlement),
         sources=_sources(values.get("sources", []), base, quote, min_sources),
+        settlement=settlement,
+        band_bps=_number({"band_bps": 0, **values}, "band_bps", 0, 9_999),
+        min_rest_ms=_number({"min_rest_ms": 0, **values}, "min_rest_ms", 0, LONGEST_REST_MS),
+        max_open_orders=_number(
+            {"max_open_orders": 0, **values}, "max_open_orders", 0, MOST_OPEN_ORDERS
+        ),
     )
 
 
@@ -126,11 +141,26 @@ def _sources(rows: object, base: Asset, quote: Asset, min_sources: int) -> list[
     return source_rows(sources)
 
 
-def _methods(value: object) -> list[str]:
+def _escrow(values: Mapping[str, object], settlement: str) -> str:
+    escrow = _choice(values, "escrow", ESCROWS)
+    if settlement == "instant" and escrow != "ledger":
+        raise _wrong("escrow", escrow, "A market that settles at once is settled in the ledger.")
+    return escrow
+
+
+def _methods(value: object, settlement: str) -> list[str]:
     names = value if isinstance(value, list) else []
     good = [name for name in names if isinstance(name, str) and _NAME.fullmatch(name)]
     if not good or len(good) != len(names) or len(set(good)) != len(good):
         raise _wrong("methods", value, "methods must be one or more different method names.")
+    if (settlement == "instant") != (LEDGER_METHOD in good) or (
+        LEDGER_METHOD in good and len(good) > 1
+    ):
+        raise InvalidInput(
+            f"The method {LEDGER_METHOD} is for markets that settle at once, and their only one.",
+            field="methods",
+            value=value,
+        )
     return good
 
 

@@ -22,7 +22,7 @@ from portal.core.money import Asset, Money, units_text
 from portal.core.settings import Settings
 from portal.engine.models import MarketState
 from portal.markets.assets import assets
-from portal.markets.models import Market, Quote
+from portal.markets.models import AssetRow, Market, Quote
 from portal.markets.pricing import is_fresh, last_good, latest, sweep
 from portal.markets.rules import MarketValues, check_change, parse_market
 
@@ -96,6 +96,10 @@ _PLAIN = (
     "fee_model",
     "methods",
     "version",
+    "settlement",
+    "band_bps",
+    "min_rest_ms",
+    "max_open_orders",
 )
 
 _TERMS = (
@@ -113,6 +117,10 @@ _TERMS = (
     "protection_bps",
     "max_fee_bps",
     "methods",
+    "settlement",
+    "band_bps",
+    "min_rest_ms",
+    "max_open_orders",
 )
 
 
@@ -173,6 +181,7 @@ def save_market(
     with database.transaction() as session:
         known = assets(session)
         checked = parse_market(values, known, min_sources=settings.price_min_sources)
+        _check_coins(session, checked)
         market = session.get(Market, checked.id, with_for_update=True)
         before = None if market is None else _as_values(market)
         market = _written(session, market, checked, version)
@@ -209,6 +218,20 @@ def _written(
     except IntegrityError:
         raise _taken(checked.id) from None
     return market
+
+
+def _check_coins(session: Session, checked: MarketValues) -> None:
+    """At once settles only what the ledger holds: coins, not money in banks."""
+    if checked.settlement != "instant":
+        return
+    for name, code in (("base", checked.base), ("quote", checked.quote)):
+        if session.get_one(AssetRow, code).kind != "coin":
+            raise InvalidInput(
+                f"{code} is not kept in the ledger: such a market can't settle at once.",
+                field=name,
+                value=code,
+                hint="Choose two coins, or trades that wait for the money.",
+            )
 
 
 def _taken(market_id: str) -> Conflict:

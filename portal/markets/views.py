@@ -56,7 +56,7 @@ class MarketView(RecordView):
         return str(record.id)
 
     def status_of(self, record: Any) -> Shown:
-        """Open or halted."""
+        """Open, halted or in an auction."""
         return market_status(record)
 
     def panels(self, record: Any) -> Sequence[Panel]:
@@ -69,12 +69,24 @@ class MarketView(RecordView):
             else []
         )
         story = timeline_of("What staff changed", f"market:{record.id}")
-        return (*why, _terms(record), _money(record, state), _quotes(record), story)
+        notes = (*_status_note(record), *why)
+        return (*notes, _terms(record), _money(record, state), _quotes(record), story)
 
 
 def market_status(market: Market) -> Shown:
-    """Open, or halted."""
+    """Open, halted, or in an auction."""
     return cells.state(market.status, tone="done" if market.status == "open" else "wait")
+
+
+def _status_note(market: Market) -> list[Note]:
+    told = {
+        "halted": ("This market is halted", "No new orders, no new trades."),
+        "auction": (
+            "This market is in an auction",
+            "Orders are taken but not matched; opening it trades all that fit at one price.",
+        ),
+    }.get(market.status)
+    return [Note(*told, tone="wait")] if told else []
 
 
 def _terms(market: Market) -> Facts:
@@ -87,7 +99,14 @@ def _terms(market: Market) -> Facts:
             ("Price step", cells.price(1, market.id)),
             ("Time to pay", cells.duration(market.payment_seconds)),
             ("Time to release", cells.duration(market.release_seconds)),
+            (
+                "Settles",
+                "at once, coin for coin" if market.settlement == "instant" else "by trades",
+            ),
             ("Price protection", cells.percent_of_bps(market.protection_bps)),
+            ("Price band", cells.percent_of_bps(market.band_bps) if market.band_bps else "none"),
+            ("Shortest rest", f"{market.min_rest_ms} ms" if market.min_rest_ms else "none"),
+            ("Open orders of one person", str(market.max_open_orders or "no limit")),
         ),
     )
 

@@ -1,16 +1,31 @@
-"""An order as a person writes it, turned into the units of its market and checked against it."""
+"""An order as a person writes it, turned into the units of its market and checked against it.
+
+Pure: from values to values, so that every door reads an order the same way. What depends on the
+book or on balances the engine checks.
+"""
 
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from portal.core.errors import InvalidInput
-from portal.core.money import parse_units
-from portal.orders.queries import Frame, Side
-from portal.orders.rules import BUY, MAX_MARGIN_BPS, floating_price, protected_limit, reserve
+from portal.orders.condition_words import WantedConditions, engine_conditions
+from portal.orders.frame import Frame
+from portal.orders.hours import Span, WantedHours, utc_spans
+from portal.orders.reading import check_margin, read_amount, read_expiry, read_price
+from portal.orders.rules import BUY, protected_limit, reserve
+
+Side = Literal["buy", "sell"]
+LEDGER_METHOD = "ledger"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a person asks for. Amounts and prices are decimal text; None leaves it to the market."""
+    """What a person asks for. Amounts and prices are decimal text; None leaves it to the market.
+
+    `expires_at` is an ISO 8601 time with its zone. `take_order` names the one offer to trade
+    with, `link` is the secret that opens it if it is private. A `private` order is traded only
+    by those who know its own link.
+    """
 
     market: str
     side: Side
@@ -20,23 +35,46 @@ class Wanted:
     price_kind: str = "fixed"
     price: str | None = None
     margin_bps: int | None = None
+    floor: str | None = None
+    ceiling: str | None = None
     min_trade: str | None = None
     max_trade: str | None = None
     take_order: int | None = None
+    link: str | None = None
     tif: str = "GTC"
+    expires_at: str | None = None
+    post_only: bool = False
+    shared: bool = False
+    stp: str = "cancel_newest"
+    hours: WantedHours | None = None
+    conditions: WantedConditions | None = None
+    private: bool = False
     payment_accounts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def rests(self) -> bool:
+        """Whether what is not traded at once stays in the book."""
+        return self.order_type == "limit" and self.take_order is None and self.tif in _RESTING
+
+
+_RESTING = ("GTC", "GTD")
 
 
 @dataclass(frozen=True)
 class Draft:
-    """The same in ledger units and ticks."""
+    """The same in ledger units, ticks, milliseconds and UTC minutes of the week."""
 
     frame: Frame
     wanted: Wanted
     quantity: int
-    price: int | None
-    min_trade: int | None
-    max_trade: int | None
+    price: int | None = None
+    floor: int | None = None
+    ceiling: int | None = None
+    min_trade: int | None = None
+    max_trade: int | None = None
+    expires_ms: int | None = None
+    hours: tuple[Span, ...] = ()
+    conditions: dict[str, Any] = field(default_factory=dict)
 
     @property
     def largest_trade(self) -> int:
@@ -45,31 +83,85 @@ class Draft:
 
     @property
     def reserve(self) -> int:
-        """What the owner must have available: nothing for a buyer."""
+        """What of the coin the owner must have available: nothing for a buyer."""
         return reserve(self.wanted.side, self.quantity, self.frame.market.max_fee_bps)
 
 
-def read_draft(frame: Frame, wanted: Wanted) -> Draft:
+def read_draft(frame: Frame, wanted: Wanted, at_ms: int) -> Draft:
     """Read and check an order. Raises InvalidInput naming the field and the limit it breaks."""
+    _check_words(frame, wanted)
+    conditions = wanted.conditions or WantedConditions()
+    first = read_amount(frame, conditions.first_trade_max, "conditions.first_trade_max")
     draft = Draft(
         frame=frame,
         wanted=wanted,
-        quantity=_amount(frame, wanted.quantity, "quantity") or 0,
-        price=_price(frame, wanted),
-        min_trade=_amount(frame, wanted.min_trade, "min_trade"),
-        max_trade=_amount(frame, wanted.max_trade, "max_trade"),
+        quantity=read_amount(frame, wanted.quantity, "quantity") or 0,
+        price=read_price(frame, wanted.price, "price"),
+        floor=read_price(frame, wanted.floor, "floor"),
+        ceiling=read_price(frame, wanted.ceiling, "ceiling"),
+        min_trade=read_amount(frame, wanted.min_trade, "min_trade"),
+        max_trade=read_amount(frame, wanted.max_trade, "max_trade"),
+        expires_ms=read_expiry(wanted.expires_at, at_ms),
+        hours=tuple(utc_spans(wanted.hours, at_ms)) if wanted.hours else (),
+        conditions=engine_conditions(conditions, first),
     )
     _check_sizes(draft)
     _check_price(draft)
-    for method in wanted.methods:
-        if method not in frame.market.methods:
-            raise InvalidInput(
-                f"{frame.market.id} does not take this payment method.",
-                field="methods",
-                value=method,
-                hint=f"It takes {', '.join(frame.market.methods)}.",
-            )
     return draft
+
+
+def quote_part(
+    draft: Draft, *, link: str | None = None, authority: str | None = None
+) -> dict[str, Any]:
+    """The order as the engine's `Quote`: all but whose it is and where.
+
+    `link` is the secret of a private order. What is unsaid is left out.
+    """
+    wanted = draft.wanted
+    conditions = {**draft.conditions, "link": link} if link else draft.conditions
+    part: dict[str, Any] = {
+        "side": wanted.side,
+        "order_type": wanted.order_type,
+        "price_kind": wanted.price_kind,
+        "price": draft.price,
+        "margin_bps": wanted.margin_bps,
+        "floor": draft.floor,
+        "ceiling": draft.ceiling,
+        "quantity": draft.quantity,
+        "min_trade": draft.min_trade,
+        "max_trade": draft.max_trade,
+        "methods": list(wanted.methods),
+        "accounts": dict(wanted.payment_accounts) or None,
+        "tif": wanted.tif,
+        "expires_ms": draft.expires_ms,
+        "post_only": wanted.post_only or None,
+        "shared": wanted.shared or None,
+        "stp": wanted.stp,
+        "hours": [list(span) for span in draft.hours] or None,
+        "conditions": conditions or None,
+        "max_fee_bps": draft.frame.market.max_fee_bps,
+        "authority": authority,
+        "take_order": wanted.take_order,
+        "link": wanted.link,
+    }
+    return {name: value for name, value in part.items() if value is not None}
+
+
+def place_command(
+    draft: Draft,
+    owner: int,
+    facts: dict[str, Any],
+    key: str,
+    *,
+    link: str | None = None,
+    authority: str | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """The engine's `place_order`. `more`: `via`, `via_max_open`, `maker_fee_bps`, …"""
+    head = {"kind": "place_order", "key": key, "owner": owner, "market": draft.wanted.market}
+    part = quote_part(draft, link=link, authority=authority)
+    extra = {name: value for name, value in more.items() if value is not None}
+    return {**head, **part, "facts": facts, **extra}
 
 
 def reference_price(draft: Draft, best_opposite: int | None) -> int | None:
@@ -78,7 +170,7 @@ def reference_price(draft: Draft, best_opposite: int | None) -> int | None:
     if wanted.take_order is not None or wanted.order_type == "market":
         return best_opposite or index
     if wanted.price_kind == "floating":
-        return floating_price(index, wanted.margin_bps or 0) if index else None
+        return draft.frame.floating(wanted.margin_bps, draft.floor, draft.ceiling)
     return draft.price
 
 
@@ -91,29 +183,32 @@ def worst_price(draft: Draft, best_opposite: int | None) -> int | None:
     return max(limit, expected) if draft.wanted.side == BUY else expected
 
 
-def _amount(frame: Frame, text: str | None, name: str) -> int | None:
-    if text is None:
-        return None
-    units = parse_units(text, frame.base.places, field=name, what=frame.base.code)
-    lot = frame.market.lot
-    if units <= 0:
-        raise InvalidInput(f"{name} must be more than zero.", field=name, value=text)
-    if units % lot:
+def _check_words(frame: Frame, wanted: Wanted) -> None:
+    """What can be said together, whatever the numbers are."""
+    market = frame.market
+    for method in wanted.methods:
+        if method not in market.methods:
+            raise InvalidInput(
+                f"{market.id} does not take this payment method.",
+                field="methods",
+                value=method,
+                hint=f"It takes {', '.join(market.methods)}.",
+            )
+    if (wanted.tif == "GTD") != (wanted.expires_at is not None):
         raise InvalidInput(
-            f"{name} must be a multiple of {frame.amount(lot)} {frame.base.code}.",
-            field=name,
-            value=text,
+            "expires_at and the time in force GTD go together.",
+            field="expires_at" if wanted.tif == "GTD" else "tif",
+            value=wanted.expires_at or wanted.tif,
         )
-    return units
-
-
-def _price(frame: Frame, wanted: Wanted) -> int | None:
-    if wanted.price is None:
-        return None
-    ticks = parse_units(wanted.price, frame.market.price_places, field="price")
-    if ticks <= 0:
-        raise InvalidInput("price must be more than zero.", field="price", value=wanted.price)
-    return ticks
+    for name in ("post_only", "hours", "private", "expires_at"):
+        if getattr(wanted, name) and not wanted.rests:
+            raise InvalidInput(
+                f"{name} is for orders that stay in the book: limit orders that are GTC or GTD "
+                "and take no offer.",
+                field=name,
+            )
+    if wanted.link is not None and wanted.take_order is None:
+        raise InvalidInput("link opens the offer that take_order names.", field="link")
 
 
 def _check_sizes(draft: Draft) -> None:
@@ -145,21 +240,35 @@ def _check_sizes(draft: Draft) -> None:
 
 def _check_price(draft: Draft) -> None:
     wanted = draft.wanted
+    floats = wanted.price_kind == "floating"
     if wanted.order_type == "market":
         if draft.price is not None and wanted.take_order is None:
             raise InvalidInput("A market order has no price.", field="price", value=wanted.price)
-        if wanted.price_kind == "floating":
+        if floats:
             raise InvalidInput(
                 "A market order has no margin.", field="price_kind", value=wanted.price_kind
             )
-        return
-    if wanted.price_kind == "fixed" and draft.price is None:
-        raise InvalidInput("A limit order with a fixed price needs a price.", field="price")
-    if wanted.price_kind == "floating":
-        margin = wanted.margin_bps
-        if margin is None or abs(margin) > MAX_MARGIN_BPS:
+    elif floats:
+        check_margin(wanted.margin_bps)
+        if draft.price is not None:
             raise InvalidInput(
-                f"margin_bps must be between -{MAX_MARGIN_BPS} and {MAX_MARGIN_BPS}.",
-                field="margin_bps",
-                value=margin,
+                "A floating order has a margin instead of a price.",
+                field="price",
+                value=wanted.price,
             )
+    elif draft.price is None:
+        raise InvalidInput("A limit order with a fixed price needs a price.", field="price")
+    _check_bounds(draft, floats)
+
+
+def _check_bounds(draft: Draft, floats: bool) -> None:
+    wanted = draft.wanted
+    for name in ("floor", "ceiling"):
+        if not floats and getattr(wanted, name) is not None:
+            raise InvalidInput(
+                f"{name} bounds a floating price; this one is fixed.",
+                field=name,
+                value=getattr(wanted, name),
+            )
+    if draft.floor and draft.ceiling and draft.floor > draft.ceiling:
+        raise InvalidInput("floor is above ceiling.", field="floor", value=wanted.floor)

@@ -22,7 +22,7 @@ from portal.core.db import Database, libpq_url
 from portal.core.errors import InvalidInput, NotFound, PortalError, Unauthorized
 from portal.core.settings import Settings
 from portal.engine.store import CHANNEL
-from portal.orders.queries import book
+from portal.orders.offers import book
 from portal.stream.hub import MAX_TOPICS, Hub, Message, Subscriber, offer_book
 from portal.users.sessions import find_session
 

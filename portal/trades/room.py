@@ -16,7 +16,7 @@ from portal.escrow.models import ChainIntent, EscrowRecord
 from portal.escrow.signatures import claim_missing
 from portal.markets.assets import asset
 from portal.markets.models import Quote
-from portal.orders.queries import SourceView, source_views
+from portal.orders.offers import SourceView, source_views
 from portal.payments.instructions import instructions
 from portal.payments.models import StatementLine
 from portal.plugin_api import NameMatch

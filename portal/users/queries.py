@@ -32,17 +32,18 @@ class Reputation:
 def reputations(session: Session, user_ids: Iterable[int]) -> dict[int, Reputation]:
     """The reputations of several people at once."""
     wanted = set(user_ids)
-    ended = _ended_trades(session, wanted)
+    ended = ended_trades(session, wanted)
     people = session.scalars(select(User).where(User.id.in_(wanted)))
     return {person.id: _reputation(person, *ended.get(person.id, (0, 0))) for person in people}
 
 
 def completed_trades(session: Session, user_id: int) -> int:
     """How many of a person's trades ended with the coins paid out to the buyer."""
-    return _ended_trades(session, {user_id}).get(user_id, (0, 0))[0]
+    return ended_trades(session, {user_id}).get(user_id, (0, 0))[0]
 
 
-def _ended_trades(session: Session, user_ids: set[int]) -> dict[int, tuple[int, int]]:
+def ended_trades(session: Session, user_ids: set[int]) -> dict[int, tuple[int, int]]:
+    """Completed trades and all ended escrows, by person; people without any are left out."""
     sides = union_all(
         *(
             select(side.label("user_id"), Trade.state).where(

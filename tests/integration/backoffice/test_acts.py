@@ -178,12 +178,12 @@ def test_a_market_is_halted_and_opened(
     as_role: AsRole, services: desk.DeskServices, ids: dict[str, Any]
 ) -> None:
     client = as_role("Operator")
-    for name, status in (("halt", "halted"), ("open", "open")):
+    for name, status in (("halt", "halted"), ("auction", "auction"), ("open", "open")):
         answer = desk.post(client, f"/backoffice/markets/USDT-EUR/act/{name}")
         assert answer.status_code == 302, answer.text
         with services.database.reader() as session:
             assert session.get_one(Market, "USDT-EUR").status == status
-    assert [one["kind"] for one in services.engine.commands] == ["define_market"] * 2
+    assert [one["kind"] for one in services.engine.commands] == ["define_market"] * 3
 
 
 MARKET = {
@@ -194,6 +194,9 @@ MARKET = {
     "release_seconds": "3600",
     "protection_bps": "500",
     "max_fee_bps": "100",
+    "band_bps": "1000",
+    "min_rest_ms": "500",
+    "max_open_orders": "20",
     "fee_model": "maker_taker",
     "methods": "sepa",
     "sources": "[]",
@@ -209,7 +212,11 @@ def test_terms_of_a_market_are_changed_by_the_version_one_saw(
     late = desk.post(client, url, **(MARKET | {"min_trade": "30"}), version="1")
     assert late.status_code == 409
     with services.database.reader() as session:
-        assert session.get_one(Market, "USDT-EUR").min_trade == 20 * scenes.USDT
+        market = session.get_one(Market, "USDT-EUR")
+        assert market.min_trade == 20 * scenes.USDT
+        assert (market.band_bps, market.min_rest_ms, market.max_open_orders) == (1000, 500, 20)
+    assert services.engine.commands[-1]["band_bps"] == 1000
+    assert "10%" in client.get("/backoffice/markets/show/USDT-EUR").text
 
 
 WRONG_TERMS = [
@@ -222,6 +229,11 @@ WRONG_TERMS = [
     ("payment_seconds", "5"),
     ("sources", "[{"),
     ("fee_model", "no_such_model"),
+    ("band_bps", "-1"),
+    ("band_bps", "10000"),
+    ("min_rest_ms", "60001"),
+    ("max_open_orders", "many"),
+    ("methods", "ledger"),
 ]
 
 
@@ -243,10 +255,23 @@ def test_a_market_is_made(
 ) -> None:
     form = MARKET | {"id": "BTC-USDT", "base": "BTC", "quote": "USDT", "escrow": "ledger"}
     form |= {"price_places": "2", "lot": "0.001", "min_trade": "0.01", "max_trade": "10"}
+    form |= {"settlement": "instant", "methods": "ledger"}
     answer = desk.post(as_role("Operator"), "/backoffice/markets/act/new", **form)
     assert answer.status_code == 302, answer.text
     with services.database.reader() as session:
-        assert session.get_one(Market, "BTC-USDT").lot == 100_000
+        market = session.get_one(Market, "BTC-USDT")
+        assert (market.lot, market.settlement, market.methods) == (100_000, "instant", ["ledger"])
+
+
+def test_money_in_banks_does_not_settle_at_once(
+    as_role: AsRole, services: desk.DeskServices, ids: dict[str, Any]
+) -> None:
+    form = MARKET | {"id": "BTC-EUR2", "base": "BTC", "quote": "EUR", "escrow": "ledger"}
+    form |= {"price_places": "2", "lot": "0.001", "min_trade": "0.01", "max_trade": "10"}
+    form |= {"settlement": "instant", "methods": "ledger"}
+    answer = desk.post(as_role("Operator"), "/backoffice/markets/act/new", **form)
+    assert answer.status_code == 422
+    assert "EUR is not kept in the ledger" in answer.text
 
 
 def test_an_engine_that_does_not_answer_is_told_and_nothing_changes(

@@ -93,6 +93,7 @@ ACT_URLS = {
     ("MarketView", "new"): "/backoffice/markets/act/new",
     ("MarketView", "change"): "/backoffice/markets/USDT-EUR/act/change",
     ("MarketView", "halt"): "/backoffice/markets/USDT-EUR/act/halt",
+    ("MarketView", "auction"): "/backoffice/markets/USDT-EUR/act/auction",
     ("MarketView", "open"): "/backoffice/markets/BTC-EUR/act/open",
     ("PersonView", "set_tier"): "/backoffice/traders/{alice}/act/set_tier",
     ("StaffView", "set_roles"): "/backoffice/staff/{support}/act/set_roles",

@@ -29,6 +29,9 @@ def values(**change):
     }
 
 
+INSTANT = {"settlement": "instant", "escrow": "ledger", "methods": ["ledger"]}
+
+
 def parse(**change):
     return parse_market(values(**change), ASSETS, min_sources=2)
 
@@ -70,6 +73,16 @@ def test_amounts_become_ledger_units_and_the_rest_has_defaults():
         ("methods", "sepa"),
         ("methods", ["sepa", "sepa"]),
         ("methods", [1]),
+        ("methods", ["ledger"]),
+        ("methods", ["sepa", "ledger"]),
+        ("settlement", "tomorrow"),
+        ("settlement", None),
+        ("band_bps", -1),
+        ("band_bps", 10_000),
+        ("min_rest_ms", 60_001),
+        ("min_rest_ms", 0.5),
+        ("max_open_orders", -1),
+        ("max_open_orders", 10**9),
         ("sources", "kraken"),
         ("sources", demo_sources("USDT-EUR")[:1]),
     ],
@@ -90,10 +103,20 @@ def test_a_market_of_fixed_prices_only_needs_no_sources():
     assert parse(sources=[]).sources == []
 
 
+def test_a_market_that_settles_at_once_is_settled_in_the_ledger_by_the_ledger():
+    assert parse(**INSTANT).methods == ["ledger"]
+    for field, value in (("escrow", "evm"), ("methods", ["sepa"]), ("methods", ["ledger", "sepa"])):
+        with pytest.raises(InvalidInput) as refused:
+            parse(**(INSTANT | {field: value}))
+        assert refused.value.field == field
+
+
 def test_windows_may_change_but_what_gives_prices_their_meaning_may_not():
     before = parse().as_dict()
-    check_change(before, parse(payment_seconds=3600, lot="0.1"))
-    for field, value in (("price_places", 2), ("escrow", "ledger")):
+    check_change(before, parse(payment_seconds=3600, lot="0.1", band_bps=500, status="auction"))
+    changes = ({"price_places": 2}, {"escrow": "ledger"}, {**INSTANT, "escrow": "ledger"})
+    for change, field in zip(changes, ("price_places", "escrow", "settlement"), strict=True):
+        known = before | ({"escrow": "ledger"} if field == "settlement" else {})
         with pytest.raises(Conflict) as refused:
-            check_change(before, parse(**{field: value}))
+            check_change(known, parse(**change))
         assert refused.value.field == field
