@@ -18,7 +18,7 @@ _PATIENCE: dict[str, str] = {
     "keepalives_count": "3",
     "tcp_user_timeout": "4000",
 }
-_NAME = "portal engine "
+_NAME, _READER = "portal engine ", "portal reader "
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,10 @@ class Identity:
 
     @property
     def application(self) -> str:
-        """The `application_name` of all its connections: how they are found to be ended."""
+        """The `application_name` of those of its connections that may write.
+
+        By it another engine finds them and ends them when it takes over.
+        """
         return _NAME + self.token
 
 
@@ -42,14 +45,15 @@ class Identity:
 APPLICATION_OF_LEADER = f"'{_NAME}' || split_part(leader, ' ', 2)"
 
 
-def connect(url: str, identity: Identity) -> Connection:
+def connect(url: str, identity: Identity, *, writes: bool = True) -> Connection:
     """A connection in autocommit mode. What the URL says itself wins over our patience.
 
     Raises psycopg.OperationalError when no server lets us in.
     """
     given = conninfo_to_dict(url)
     patience = {name: value for name, value in _PATIENCE.items() if name not in given}
-    told = make_conninfo(url, application_name=identity.application, **patience)
+    name = identity.application if writes else _READER + identity.token
+    told = make_conninfo(url, application_name=name, **patience)
     connection = psycopg.connect(told, autocommit=True)
     quorum.watch(connection)
     return connection

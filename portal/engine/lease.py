@@ -18,8 +18,8 @@ from psycopg import errors
 
 from portal.engine.connection import APPLICATION_OF_LEADER, Connection, Identity, connect
 from portal.engine.quorum import forget_warnings, require_replicated
+from portal.engine.store import LEASE_SECONDS, make_shard
 
-LEASE_SECONDS = 2.0
 HEARTBEAT_SECONDS = 0.5
 CANDIDATE_SECONDS = 0.2
 _END_MS = 2_000
@@ -45,7 +45,8 @@ _TAKE = """
     RETURNING epoch, seq, next_id, journal_hash
 """
 _RENEW = """
-    UPDATE shard SET lease_until = clock_timestamp() + make_interval(secs => %s)
+    UPDATE shard SET lease_until = clock_timestamp() + make_interval(secs => %s),
+        leader_backend = pg_backend_pid()
     WHERE name = %s AND epoch = %s AND leader = %s RETURNING epoch
 """
 _RELEASE = """
@@ -98,7 +99,7 @@ class Lease:
     ) -> None:
         self._url = url
         self._shard = shard
-        self._identity = identity
+        self.identity = identity
         self._seconds = seconds
         self._connection: Connection | None = None
         self._lock = threading.RLock()
@@ -117,14 +118,15 @@ class Lease:
         committed is as safe as the takeover itself. Raises psycopg.Error, NotReplicated.
         """
         with self._lock:
+            make_shard(self._open(), self._shard)
             standing = self.standing()
-            if standing.leader != str(self._identity) and not standing.free:
+            if standing.leader != str(self.identity) and not standing.free:
                 return None
             connection = self._open()
             _end_backends(connection, self._shard, standing)
             try:
                 row = connection.execute(
-                    _TAKE, (str(self._identity), self._seconds, self._shard, standing.epoch)
+                    _TAKE, (str(self.identity), self._seconds, self._shard, standing.epoch)
                 ).fetchone()
             except errors.LockNotAvailable:
                 return None
@@ -172,12 +174,12 @@ class Lease:
             with connection.transaction():
                 connection.execute("SET LOCAL synchronous_commit = off")
                 return connection.execute(
-                    statement, (*values, self._shard, self.epoch, str(self._identity))
+                    statement, (*values, self._shard, self.epoch, str(self.identity))
                 )
 
     def _open(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = connect(self._url, self._identity)
+            self._connection = connect(self._url, self.identity)
             self._connection.execute("SET lock_timeout = '500ms'")
         return self._connection
 

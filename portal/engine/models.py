@@ -83,3 +83,35 @@ class MarketState(Base):
     index_reason: Mapped[str | None] = mapped_column(Text)
     quote_id: Mapped[int | None]
     index_until_ms: Mapped[int | None]
+
+
+class EngineSnapshot(Base):
+    """A part of a shard's memory as it was at `seq`; see `portal.engine.snapshots`."""
+
+    __tablename__ = "engine_snapshot"
+
+    shard: Mapped[str] = mapped_column(Text, primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    part: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    journal_hash: Mapped[str] = mapped_column(Text)
+    format: Mapped[int]
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[datetime]
+
+
+class EngineStatus(Base):
+    """What each engine says of itself every few seconds: `alarm` is what an operator must see.
+
+    `role`: standby, leading, or blocked while nothing can be stored. `seq` is the last command
+    that it has in memory.
+    """
+
+    __tablename__ = "engine_status"
+
+    shard: Mapped[str] = mapped_column(Text, primary_key=True)
+    engine: Mapped[str] = mapped_column(Text, primary_key=True)
+    role: Mapped[str] = mapped_column(Text)
+    alarm: Mapped[str | None] = mapped_column(Text)
+    seq: Mapped[int | None]
+    since: Mapped[datetime]
+    at: Mapped[datetime]

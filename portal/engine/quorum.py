@@ -110,6 +110,16 @@ def require_durable(connection: Connection, required: int) -> Standbys:
     return standbys
 
 
+def require_unchanged(connection: Connection, required: int, names: str) -> None:
+    """Raises NotDurable when PostgreSQL no longer waits for the standbys named `names`."""
+    standbys = require_durable(connection, required)
+    if standbys.names != names:
+        raise NotDurable(
+            f"synchronous_standby_names was changed to '{standbys.names}'.",
+            hint="Ask again with the same key.",
+        )
+
+
 def watch(connection: Connection) -> None:
     """Note the warnings of this connection, for `require_replicated`."""
     warnings = _warnings.setdefault(connection, [])

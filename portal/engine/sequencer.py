@@ -15,13 +15,16 @@ import structlog
 
 from portal.core.clock import Clock, now_ms
 from portal.core.errors import Conflict, PortalError, Unavailable
-from portal.engine import ids, partitions, store
+from portal.engine import ids, partitions, recovery, store
 from portal.engine.apply import apply
 from portal.engine.commands import AnyCommand, ClockTick, encode_command, parse_command
-from portal.engine.loading import read_state
+from portal.engine.connection import Identity, connect
+from portal.engine.lease import Lease
 from portal.engine.proof import Proof
+from portal.engine.quorum import require_durable, require_replicated, require_unchanged
+from portal.engine.recovery import Copy
 from portal.engine.state import ShardState
-from portal.engine.store import Head, SealedBatch
+from portal.engine.store import Fenced, Head, SealedBatch
 
 _log = structlog.get_logger("engine")
 Answer = dict[str, Any] | PortalError
@@ -55,10 +58,26 @@ class _Used:
 class Sequencer:
     """One shard's writer. One caller at a time, but `commit` may run beside `add`."""
 
-    def __init__(self, url: str, shard: str = "main", *, clock: Clock = now_ms) -> None:
+    def __init__(
+        self,
+        url: str,
+        shard: str = "main",
+        *,
+        clock: Clock = now_ms,
+        lease: Lease | None = None,
+        sync_standbys: int = 0,
+    ) -> None:
+        """Without a `lease` it takes the shard from whoever has it: for tools and tests.
+
+        `sync_standbys`: how many standby servers must have a batch before it counts.
+        """
         self._url = url
         self._shard = shard
         self._clock = clock
+        self._lease = lease
+        self._identity = lease.identity if lease else Identity("a tool")
+        self._sync_standbys = sync_standbys
+        self._standbys: str | None = None
         self._writer: store.Connection | None = None
         self._reader: store.Connection | None = None
         self._head: Head | None = None
@@ -79,20 +98,38 @@ class Sequencer:
         connections = (self._writer, self._reader)
         return all(c is not None and not c.closed for c in connections)
 
-    def start(self, state: ShardState | None = None) -> None:
-        """Take the shard over and read it into memory; `state` is used if it is up to date."""
+    def start(self, copy: Copy | None = None) -> None:
+        """Take the shard over and have it in memory: `copy`, once it has the journal's tail.
+
+        Raises Fenced when another engine leads the shard, Diverged when the copy does not fit
+        the journal, NotDurable when commits would not wait for the standbys.
+        """
         self.stop()
-        self._writer = psycopg.connect(self._url, autocommit=True)
-        self._reader = psycopg.connect(self._url, autocommit=True)
-        self._head = store.take_over(self._writer, self._shard)
-        if state is None or state.seq != self._head.seq:
-            state = read_state(self._writer, self._shard)
-        self.state = state
+        if self._lease is not None and self._lease.try_take() is None:
+            raise Fenced(f"another engine leads shard {self._shard}")
+        self._writer = writer = connect(self._url, self._identity)
+        self._reader = connect(self._url, self._identity)
+        if self._sync_standbys:
+            self._standbys = require_durable(writer, self._sync_standbys).names
+        if self._lease is None:
+            self._head = store.take_over(writer, self._shard)
+        else:
+            self._head = store.read_head(writer, self._shard)
+        self.state = self._recovered(writer, self._head, copy)
         self._open, self._unwritten, self._day = _Open(), {}, -1
-        assets = {id_: (m.terms.base, m.terms.quote) for id_, m in state.markets.items()}
-        self._proof = Proof(assets, state.orders.values(), state.trades.values())
+        markets = self.state.markets.items()
+        assets = {id_: (m.terms.base, m.terms.quote) for id_, m in markets}
+        self._proof = Proof(assets, self.state.orders.values(), self.state.trades.values())
         for connection in (self._writer, self._reader):
             store.tune(connection)
+
+    def _recovered(self, writer: store.Connection, head: Head, copy: Copy | None) -> ShardState:
+        if copy is None:
+            copy = recovery.restore(writer, self._shard)
+        else:
+            copy.catch_up_all(writer)
+        copy.require_head(head.seq, head.next_id, head.journal_hash)
+        return copy.state
 
     def stop(self) -> None:
         """Close the connections; the shard stays where it is."""
@@ -115,7 +152,7 @@ class Sequencer:
             if batch is not None:
                 self.commit(batch)
                 self.written(batch)
-        except store.Fenced:
+        except Fenced:
             self.stop()
             raise
         except Exception:
@@ -164,11 +201,17 @@ class Sequencer:
         return sealed
 
     def commit(self, batch: SealedBatch) -> None:
-        """Write a sealed batch. Raises Fenced, or what the database says."""
+        """Write a sealed batch. Raises Fenced, NotDurable, NotReplicated, psycopg.Error."""
         if self._writer is None:
             raise psycopg.OperationalError("the engine has no connection to its database")
         self._make_partitions(self._writer, batch)
-        store.write_batch(self._writer, self._shard, batch)
+        try:
+            store.write_batch(self._writer, self._shard, batch, self._standbys)
+        except Fenced:
+            if self._standbys is not None:
+                require_unchanged(self._writer, self._sync_standbys, self._standbys)
+            raise
+        require_replicated(self._writer)
 
     def written(self, batch: SealedBatch) -> None:
         """A batch is committed: its keys are found in the database from now on."""

@@ -36,6 +36,8 @@ set_json_loads(orjson.loads)
 Connection = psycopg.Connection[tuple[Any, ...]]
 Statement = tuple[str, Sequence[Any]]
 CHANNEL = "engine"
+# How long an engine leads a shard after its last sign of life, by the database's clock.
+LEASE_SECONDS = 2.0
 _MAX_NOTICE = 7_900
 _MANY_CHANGES = 60
 
@@ -105,21 +107,29 @@ def stream_name(shard: str) -> str:
 
 
 def take_over(connection: Connection, shard: str) -> Head:
-    """Raise the shard's epoch, so that whoever wrote before can't any more."""
-    with connection.transaction():
-        connection.execute(
-            "INSERT INTO shard (name, number, epoch, seq, journal_hash, next_id)"
-            " SELECT %s, n, 0, 0, %s, greatest(1, n * %s)"
-            " FROM (SELECT coalesce(max(number) + 1, 0) AS n FROM shard) AS next"
-            " ON CONFLICT DO NOTHING",
-            (shard, START, ids.IDS_A_SHARD),
-        )
-        row = connection.execute(
-            "UPDATE shard SET epoch = epoch + 1 WHERE name = %s RETURNING epoch", (shard,)
-        ).fetchone()
+    """Raise the shard's epoch, so that whoever wrote before can't any more: for tools.
+
+    Engines that serve agree by a lease first (`portal.engine.lease`).
+    """
+    make_shard(connection, shard)
+    row = connection.execute(
+        "UPDATE shard SET epoch = epoch + 1, leader = NULL WHERE name = %s RETURNING epoch",
+        (shard,),
+    ).fetchone()
     if row is None:
         raise Fenced(f"shard {shard} has no head")
     return read_head(connection, shard)
+
+
+def make_shard(connection: Connection, shard: str) -> None:
+    """Give the shard its row and number, unless it has them."""
+    connection.execute(
+        "INSERT INTO shard (name, number, epoch, seq, journal_hash, next_id)"
+        " SELECT %s, n, 0, 0, %s, greatest(1, n * %s)"
+        " FROM (SELECT coalesce(max(number) + 1, 0) AS n FROM shard) AS next"
+        " ON CONFLICT DO NOTHING",
+        (shard, START, ids.IDS_A_SHARD),
+    )
 
 
 def read_head(connection: Connection, shard: str) -> Head:
@@ -210,17 +220,23 @@ def seal(
     return SealedBatch(head, after, at_ms, tuple(key for key, _ in keys), statements)
 
 
-def write_batch(connection: Connection, shard: str, batch: SealedBatch) -> None:
-    """Write a sealed batch and all its effects in one transaction.
+def write_batch(
+    connection: Connection, shard: str, batch: SealedBatch, standbys: str | None = None
+) -> None:
+    """Write a sealed batch and all its effects in one transaction; it renews the lease, too.
 
-    Raises Fenced when the head is not where this engine left it.
+    `standbys`: the `synchronous_standby_names` that the batch relies on; None: on none. Raises
+    Fenced when the head is not where this engine left it, or the standbys are not waited for.
     """
     head, after = batch.head, batch.after
     with connection.transaction(), connection.pipeline():
         moved = connection.execute(
-            "UPDATE shard SET seq = %s, journal_hash = %s, next_id = %s"
-            " WHERE name = %s AND epoch = %s AND seq = %s RETURNING name",
-            (after.seq, after.journal_hash, after.next_id, shard, head.epoch, head.seq),
+            _FENCE if standbys is None else _FENCE_WITH_STANDBYS,
+            (
+                *(after.seq, after.journal_hash, after.next_id, LEASE_SECONDS),
+                *(shard, head.epoch, head.seq),
+                *(() if standbys is None else (standbys,)),
+            ),
         )
         for statement, parameters in batch.statements:
             connection.execute(statement, parameters)
@@ -332,6 +348,16 @@ def _market_statements(shard: str, changes: Changes) -> list[Statement]:
     ]
 
 
+_ADVANCE = (
+    "UPDATE shard SET seq = %s, journal_hash = %s, next_id = %s,"
+    " lease_until = clock_timestamp() + make_interval(secs => %s)"
+    " WHERE name = %s AND epoch = %s AND seq = %s"
+)
+_FENCE = _ADVANCE + " RETURNING name"
+_FENCE_WITH_STANDBYS = (
+    _ADVANCE + " AND current_setting('synchronous_standby_names') = %s"
+    " AND current_setting('synchronous_commit') IN ('on', 'remote_apply') RETURNING name"
+)
 _JOURNAL_INSERT = (
     "INSERT INTO journal (shard, first_seq, last_seq, epoch, at_ms, commands, answers, previous,"
     " hash) VALUES (%s, %s, %s, %s, %s, %b, %b, %s, %s)"
