@@ -8,8 +8,11 @@ from markupsafe import Markup, escape
 from portal.backoffice import lookups
 from portal.core.clock import from_ms, utc_now
 from portal.core.money import units_text
+from portal.engine.ids import IDS_A_DAY
+from portal.ledger.rules import OUTSIDE
 
 NOTHING = Markup('<span class="faint">—</span>')
+_RUNNING = len(str(IDS_A_DAY)) - 1
 
 # What a word of the portal means to the eye: done, wait (on somebody), harm, or plain.
 _TONES = {
@@ -101,8 +104,37 @@ def link(endpoint: str, pk: object, text: object | None = None) -> Markup:
     if pk is None:
         return NOTHING
     return Markup('<a href="{}">{}</a>').format(
-        url_for(f"{endpoint}.show", pk=pk), f"#{pk}" if text is None else text
+        url_for(f"{endpoint}.show", pk=pk), number(pk) if text is None else text
     )
+
+
+def number(pk: object) -> Markup:
+    """A record's number. The zeros between the day and the running number are grey; it copies
+    whole (see `portal.engine.ids` for how such a number is made).
+    """
+    digits = str(pk)
+    day, running = digits[:-_RUNNING], digits[-_RUNNING:]
+    if not day or not digits.isdigit():
+        return Markup("#{}").format(digits)
+    kept = running.lstrip("0")
+    return Markup(
+        '<span class="number" title="#{}">#{}<span class="zeros">{}</span>{}</span>'
+    ).format(digits, day, running[: _RUNNING - len(kept)], kept)
+
+
+def account(account_id: int) -> Markup:
+    """A ledger account: whose, and which pocket, each linked to its page."""
+    found = lookups.account(account_id)
+    if found is None:
+        return number(account_id)
+    pocket = link("AccountView", found.id, found.kind.replace("_", " "))
+    return pocket if found.kind == OUTSIDE else joined(person(found.owner_id), " ", pocket)
+
+
+def moved(units: int, account_id: int) -> Markup:
+    """An amount of what a ledger account is kept in."""
+    found = lookups.account(account_id)
+    return money(units, found.asset) if found else Markup("{}").format(units)
 
 
 def code(value: str | None, *, keep: int = 0) -> Markup:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from portal.backoffice.context import reader
 from portal.core.money import Asset
+from portal.ledger.models import Account
 from portal.markets.assets import assets
 from portal.markets.models import Market
 from portal.users.models import User
@@ -56,3 +57,19 @@ def person(user_id: int | None) -> Name | None:
         return None
     load_people([user_id])
     return cast(dict[int, Name], g.bo_people).get(user_id)
+
+
+def load_accounts(ids: Iterable[int]) -> None:
+    """Read these ledger accounts and their owners' names in two queries, for `account`."""
+    known: dict[int, Account] = g.setdefault("bo_accounts", {})
+    missing = {one for one in ids if one not in known}
+    if missing:
+        rows = reader().scalars(select(Account).where(Account.id.in_(missing)))
+        known |= {row.id: row for row in rows}
+    load_people(row.owner_id for row in known.values())
+
+
+def account(account_id: int) -> Account | None:
+    """The ledger account, or None when there is no such."""
+    load_accounts([account_id])
+    return cast(dict[int, Account], g.bo_accounts).get(account_id)

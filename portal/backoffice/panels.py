@@ -16,6 +16,7 @@ class Column:
     """A column of a table. `sort` names the model's column it is sorted by.
 
     `people` gives the ids of the people that the cell will name, so that they are read in bulk.
+    `once`: the same for a whole group of rows (see `Table`), so said only in its first.
     """
 
     label: str
@@ -24,6 +25,7 @@ class Column:
     align: Literal["left", "right"] = "left"
     people: Callable[[Any], Sequence[int | None]] | None = None
     wide: bool = False
+    once: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,13 @@ class Facts:
 
 @dataclass(frozen=True)
 class Table:
-    """Related rows, few enough to show whole."""
+    """Related rows, few enough to show whole. Neighbours of one `group` are drawn as one."""
 
     title: str
     columns: Sequence[Column]
     rows: Sequence[Any]
     empty: str
+    group: Callable[[Any], object] | None = None
     kind: Literal["table"] = "table"
 
 

@@ -82,7 +82,7 @@ PAGES: tuple[Page, ...] = (
         {name: _only(OPERATOR) for name in ("import_statement", "confirm", "dismiss")},
     ),
     Page("AccountView", "Accounts", "Money", WATCHING),
-    Page("EntryView", "Ledger", "Money", WATCHING),
+    Page("TransferView", "Ledger", "Money", WATCHING),
     Page(
         "ChainIntentView",
         "Chain transactions",

@@ -20,7 +20,7 @@ from portal.backoffice.search import SearchView
 from portal.backoffice.security import StaffSecurityManager
 from portal.backoffice.staff import StaffView
 from portal.escrow.views import ChainIntentView, EscrowView
-from portal.ledger.views import AccountView, EntryView
+from portal.ledger.views import AccountView, TransferView
 from portal.markets.views import JobRunView, MarketView, QuoteView
 from portal.orders.views import OrderView
 from portal.payments.views import GatewayView, StatementLineView
@@ -40,7 +40,7 @@ VIEWS = (
     StaffView,
     StatementLineView,
     AccountView,
-    EntryView,
+    TransferView,
     ChainIntentView,
     GatewayView,
     FeeView,

@@ -50,7 +50,7 @@ class EscrowView(RecordView):
         Tab("ledger", "In the ledger", lambda: EscrowRecord.backend == "ledger"),
     )
     columns = (
-        Column("Trade", lambda row: f"#{row.trade_id}", sort="trade_id"),
+        Column("Trade", lambda row: cells.number(row.trade_id), sort="trade_id"),
         Column("Kept", lambda row: "on chain" if row.backend == "evm" else "in the ledger"),
         Column("Status", lambda row: cells.state(row.status), sort="status"),
         Column("Escrow id", lambda row: cells.code(row.escrow_id, keep=8)),

@@ -1,14 +1,15 @@
-"""Reading the ledger: balances, and a person's entries line by line."""
+"""Reading the ledger: balances, and transfers as the accounts they touch see them."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, select, true, union_all
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from portal.core.clock import iso
 from portal.core.money import units_text
-from portal.ledger.models import Account, Entry, Posting
+from portal.ledger.models import Account, Transfer
 from portal.ledger.rules import AVAILABLE, ESCROW, HELD
 from portal.markets.models import AssetRow
 
@@ -27,7 +28,10 @@ class BalanceView:
 
 @dataclass(frozen=True)
 class EntryView:
-    """One line of a person's ledger: by how much a pocket changed, and what it held then."""
+    """A transfer as one of a person's accounts sees it: by how much it changed, what it held then.
+
+    A transfer between two accounts of one person is two of these with the same `id`.
+    """
 
     id: int
     at: str
@@ -42,10 +46,20 @@ class EntryView:
 
 @dataclass(frozen=True)
 class LedgerPage:
-    """Lines, newest first; `next` goes into `before` for the page after."""
+    """Entries, newest first; `next` goes into `before` for the page after."""
 
     entries: list[EntryView]
     next: int | None
+
+
+class Seen(NamedTuple):
+    """A transfer from one account's side, in ledger units: `amount` is negative for the giver."""
+
+    transfer: Transfer
+    account_id: int
+    amount: int
+    after: int
+    other_id: int
 
 
 def balances(session: Session, owner_id: int) -> list[BalanceView]:
@@ -72,37 +86,62 @@ def balances(session: Session, owner_id: int) -> list[BalanceView]:
 def entries(
     session: Session, owner_id: int, *, asset: str | None = None, before: int | None = None
 ) -> LedgerPage:
-    """A page of a person's ledger lines. A page ends between entries, never inside one."""
-    query = (
-        select(Posting, Entry, Account, AssetRow.places)
-        .join(Account, Account.id == Posting.account_id)
-        .join(Entry, Entry.id == Posting.entry_id)
-        .join(AssetRow, AssetRow.code == Account.asset)
-        .where(Account.owner_id == owner_id)
-    )
+    """A page of a person's entries. A page ends between transfers, never inside one."""
+    owned = Account.owner_id == owner_id
     if asset is not None:
-        query = query.where(Account.asset == asset)
-    ids = query.with_only_columns(Posting.entry_id).distinct()
-    if before is not None:
-        ids = ids.where(Posting.entry_id < before)
-    page = session.scalars(ids.order_by(Posting.entry_id.desc()).limit(PAGE + 1)).all()
+        owned = and_(owned, Account.asset == asset)
+    accounts = {account.id: account for account in session.scalars(select(Account).where(owned))}
+    page = statement(session, owned, before=before, limit=PAGE + 1)
     shown = page[:PAGE]
-    rows = session.execute(
-        query.where(Posting.entry_id.in_(shown)).order_by(Posting.entry_id.desc(), Posting.line)
-    )
-    lines = [_line(posting, entry, account, places) for posting, entry, account, places in rows]
-    return LedgerPage(lines, shown[-1] if len(page) > PAGE else None)
+    places = {row.code: row.places for row in session.scalars(select(AssetRow))}
+    lines = [
+        _entry(seen, accounts[seen.account_id], places)
+        for transfer in shown
+        for seen in sides(transfer)
+        if seen.account_id in accounts
+    ]
+    return LedgerPage(lines, shown[-1].id if len(page) > PAGE else None)
 
 
-def _line(posting: Posting, entry: Entry, account: Account, places: int) -> EntryView:
+def statement(
+    session: Session, owned: ColumnElement[bool], *, before: int | None = None, limit: int = PAGE
+) -> Sequence[Transfer]:
+    """The newest transfers from or to the accounts that `owned` selects, older than `before`.
+
+    Each account is looked up by its own index, so a busy ledger costs a quiet account nothing.
+    """
+    accounts = select(Account.id).where(owned).subquery("owned")
+
+    def newest(end: InstrumentedAttribute[int]) -> Select[int]:
+        found = select(Transfer.id).where(end == accounts.c.id).correlate(accounts)
+        if before is not None:
+            found = found.where(Transfer.id < before)
+        return found.order_by(Transfer.id.desc()).limit(limit)
+
+    ends = union_all(newest(Transfer.from_id), newest(Transfer.to_id)).lateral("ends")
+    ids = select(ends.c.id).distinct().select_from(accounts).join(ends, true())
+    newest_ids = session.scalars(ids.order_by(ends.c.id.desc()).limit(limit)).all()
+    found = select(Transfer).where(Transfer.id.in_(newest_ids))
+    return session.scalars(found.order_by(Transfer.id.desc())).all()
+
+
+def sides(transfer: Transfer) -> Iterator[Seen]:
+    """A transfer as its giver and as its receiver see it."""
+    giver, receiver, units = transfer.from_id, transfer.to_id, transfer.amount
+    yield Seen(transfer, giver, -units, transfer.from_after, receiver)
+    yield Seen(transfer, receiver, units, transfer.to_after, giver)
+
+
+def _entry(seen: Seen, account: Account, places: dict[str, int]) -> EntryView:
+    transfer = seen.transfer
     return EntryView(
-        id=entry.id,
-        at=cast(str, iso(entry.at_ms)),
-        kind=entry.kind,
+        id=transfer.id,
+        at=cast(str, iso(transfer.at_ms)),
+        kind=transfer.kind,
         asset=account.asset,
-        amount=units_text(posting.amount, places),
-        balance_after=units_text(posting.balance_after, places),
+        amount=units_text(seen.amount, places[account.asset]),
+        balance_after=units_text(seen.after, places[account.asset]),
         account_kind=cast(Literal["available", "held", "escrow"], account.kind),
-        trade_id=entry.trade_id,
-        order_id=entry.order_id,
+        trade_id=transfer.trade_id,
+        order_id=transfer.order_id,
     )

@@ -12,8 +12,8 @@ from portal.backoffice.context import reader
 from portal.backoffice.pages import RecordView, Tab
 from portal.backoffice.panels import Column, Facts, Note, Panel, Shown, Table
 from portal.escrow.views import intents_of
-from portal.ledger.models import Entry
-from portal.ledger.views import postings_table
+from portal.ledger.models import Transfer
+from portal.ledger.views import transfers_table
 from portal.markets.models import Quote
 from portal.markets.views import quote_sources
 from portal.trades.desk import DISPUTE_ACTS, TRADE_ACTS
@@ -55,7 +55,7 @@ class TradeView(RecordView):
         Tab("all", "All trades"),
     )
     columns = (
-        Column("Trade", lambda trade: f"#{trade.id}", sort="id"),
+        Column("Trade", lambda trade: cells.number(trade.id), sort="id"),
         Column("Market", lambda trade: trade.market_id, sort="market_id"),
         Column("Buyer", lambda trade: cells.person(trade.buyer_id), people=_parties),
         Column("Seller", lambda trade: cells.person(trade.seller_id)),
@@ -86,7 +86,7 @@ class TradeView(RecordView):
             _price(record),
             *_quote(record),
             timeline_of("What happened", f"trade:{record.id}"),
-            postings_table("Ledger", Entry.trade_id == record.id),
+            transfers_table("Ledger", Transfer.trade_id == record.id),
             intents_of(record.id),
         )
 
@@ -221,7 +221,7 @@ class DisputeView(RecordView):
         Tab("all", "All disputes"),
     )
     columns = (
-        Column("Trade", lambda row: f"#{row.trade_id}", sort="trade_id"),
+        Column("Trade", lambda row: cells.number(row.trade_id), sort="trade_id"),
         Column("Reason", lambda row: cells.text(reason_words(row.reason))),
         Column("Opened by", lambda r: opener(r), people=lambda row: (row.opened_by,)),
         Column("Waits since", lambda row: cells.when(row.opened_at), sort="opened_at"),
