@@ -2,7 +2,8 @@
 
 A frame is a 4-byte big-endian length and that many bytes of JSON. The first frame of a client
 is `{"token"}`; then `{"id", "command"}`, answered in any order by `{"id", "result"}` or
-`{"id", "error"}`.
+`{"id", "error"}`, and `{"id", "commands"}` (each a command of its own), answered by
+`{"id", "results"}` with a `{"result"}` or `{"error"}` for each.
 """
 
 import struct
