@@ -61,9 +61,9 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a candidate sees of the present leader."""
+    """What a candidate sees of the present leader. `epoch` None: the shard has no row yet."""
 
-    epoch: int
+    epoch: int | None
     leader: str | None
     over: bool | None
     alive: bool
@@ -108,8 +108,12 @@ class Lease:
     def standing(self) -> Standing:
         """Who leads, as far as the database knows. Raises psycopg.Error."""
         with self._lock:
-            row = self._open().execute(_LOOK, (self._shard,)).fetchone()
-        return Standing(*row) if row else Standing(0, None, None, False, False)
+            try:
+                row = self._open().execute(_LOOK, (self._shard,)).fetchone()
+            except psycopg.OperationalError:
+                # The connection may have been ended by whoever took over, or with its server.
+                row = self._open().execute(_LOOK, (self._shard,)).fetchone()
+        return Standing(*row) if row else Standing(None, None, None, False, False)
 
     def try_take(self) -> Taken | None:
         """Take the shard over if it is free; None while another leads or was faster.
@@ -118,8 +122,10 @@ class Lease:
         committed is as safe as the takeover itself. Raises psycopg.Error, NotReplicated.
         """
         with self._lock:
-            make_shard(self._open(), self._shard)
             standing = self.standing()
+            if standing.epoch is None:
+                make_shard(self._open(), self._shard)
+                standing = self.standing()
             if standing.leader != str(self.identity) and not standing.free:
                 return None
             connection = self._open()

@@ -290,8 +290,8 @@ def _text(value: Any) -> Any:
 
 
 def _conditions(values: list[Any]) -> Conditions:
-    *numbers, regions = values
-    return Conditions(*numbers, tuple(regions))
+    fields = dict(zip(field_names(Conditions), values, strict=True))
+    return Conditions(**{**fields, "regions": tuple(fields["regions"])})
 
 
 # How a value that is neither number nor text is told from others and stored, and made again.
