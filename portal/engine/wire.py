@@ -8,7 +8,7 @@ import asyncio
 import hmac
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 import orjson
@@ -85,9 +85,8 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the greeting, but not for ever."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a stream is needed")
-        self._transport = transport
+        # uvloop's transports do what asyncio's do, without being derived from them.
+        self._transport = cast(asyncio.Transport, transport)
         self._clients.add(self)
         self._greeting = asyncio.get_running_loop().call_later(GREETING_SECONDS, self._too_late)
 
