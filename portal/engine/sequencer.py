@@ -65,18 +65,14 @@ class Sequencer:
         *,
         clock: Clock = now_ms,
         lease: Lease | None = None,
-        sync_standbys: int = 0,
     ) -> None:
-        """Without a `lease` it takes the shard from whoever has it: for tools and tests.
-
-        `sync_standbys`: how many standby servers must have a batch before it counts.
-        """
+        """Without a `lease` it takes the shard from whoever has it: for tools and tests."""
         self._url = url
         self._shard = shard
         self._clock = clock
         self._lease = lease
         self._identity = lease.identity if lease else Identity("a tool")
-        self._sync_standbys = sync_standbys
+        self._sync_standbys = lease.sync_standbys if lease else 0
         self._standbys: str | None = None
         self._writer: store.Connection | None = None
         self._reader: store.Connection | None = None
@@ -137,6 +133,13 @@ class Sequencer:
             if connection is not None:
                 connection.close()
         self._writer = self._reader = None
+
+    def interrupt(self) -> None:
+        """End a commit that waits for a standby server, from another thread; it then failed."""
+        if self._writer is not None and not self._writer.closed:
+            self._writer.cancel_safe(timeout=2.0)
+        if self._lease is not None:
+            self._lease.interrupt()
 
     def run(self, raw_commands: Sequence[Any]) -> list[Answer]:
         """Apply and commit a batch; an answer or a refusal per command, in order.
@@ -221,7 +224,7 @@ class Sequencer:
     def _one(self, raw: bytes, command: AnyCommand, known: dict[str, int]) -> Answer:
         if command.key and (earlier := self._earlier(raw, command, known)) is not None:
             return earlier
-        now = max(self._clock(), self.state.at_ms)  # Time never runs backwards within a shard.
+        now = self._now()
         if now >= self.state.due_ms:
             self._record(_TICK, ClockTick(), apply(self.state, ClockTick(), now))
         before = self._mark()
@@ -264,7 +267,14 @@ class Sequencer:
         keys = [c.key for c in commands if not isinstance(c, PortalError) and c.key]
         if not keys or self._reader is None:
             return {}
-        return store.find_keys(self._reader, self._shard, keys, ids.day_of(self._clock()))
+        return store.find_keys(self._reader, self._shard, keys, ids.day_of(self._now()))
+
+    def _now(self) -> int:
+        """Time never runs backwards within a shard, whatever the machine's clock does.
+
+        Keys are filed under its day too, so whoever looks for them must ask for the same one.
+        """
+        return max(self._clock(), self.state.at_ms)
 
     def _make_partitions(self, writer: store.Connection, batch: SealedBatch) -> None:
         day = ids.day_of(batch.at_ms)

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from portal.core.clock import now_ms
 from portal.core.db import Database
 from portal.core.errors import Conflict, InvalidInput, PortalError, Unavailable
 from portal.engine import replay
@@ -205,3 +206,15 @@ def test_a_command_that_can_not_be_stored_takes_no_other_down(
     refused, placed = sequencer.run([poison, place_order()])
     assert isinstance(refused, InvalidInput)
     assert isinstance(placed, dict)
+
+
+def test_a_retry_is_known_also_after_the_clock_was_put_back_over_midnight(
+    sequencer: Sequencer, database_url: str
+) -> None:
+    day_ms, now = 86_400_000, now_ms()
+    ahead = Sequencer(database_url, clock=lambda: now + day_ms)
+    (first,) = accepted(ahead.run([place_order(key="alice:1")]))
+    ahead.stop()
+    back = Sequencer(database_url, clock=lambda: now)
+    assert accepted(back.run([place_order(key="alice:1")])) == [first]
+    back.stop()
