@@ -65,4 +65,14 @@ def stress(options: Options, **rest: Any) -> None:
     _run("stress", options, **rest)
 
 
+@click.command("http")
+@with_options(rate=10_000, connections=256)
+@click.option("--batch", is_flag=True, help="A hundred orders a request (rate: 35,000).")
+@click.option("--people", default=200, show_default=True, type=click.IntRange(2, 10_000))
+def http_orders(options: Options, **rest: Any) -> None:
+    """Signed orders through the gateway, singly or in batches."""
+    _run("gateway", options, **rest)
+
+
+commands.update(http=http_orders)
 commands.update(orders=orders, lifecycle=lifecycle, memory=memory, stress=stress)

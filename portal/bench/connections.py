@@ -64,10 +64,22 @@ class Connections:
         for connection in self._sockets:
             connection.close()
 
-    def send(self, frames: list[bytes]) -> None:
+    def keyed(self, key: bytes, text: bytes) -> bytes:
+        """The whole command of its JSON from behind the opening brace."""
+        return b'{"key":"%b",%b' % (key, text)
+
+    def message(self, number: int, texts: list[bytes]) -> bytes:
+        """One command, or several, as a frame named `number`."""
+        if len(texts) == 1:
+            text = b'{"id":%d,"command":%b}' % (number, texts[0])
+        else:
+            text = b'{"id":%d,"commands":[%b]}' % (number, b",".join(texts))
+        return HEADER.pack(len(text)) + text
+
+    def send(self, messages: list[bytes]) -> None:
         """Write frames in one go; the connections take turns."""
         place = self._turn = (self._turn + 1) % len(self._sockets)
-        self._out[place] += b"".join(frames)
+        self._out[place] += b"".join(messages)
         self._flush(place)
 
     def _flush(self, place: int) -> None:
@@ -108,12 +120,3 @@ class Connections:
                 at = begin + length
                 replies.append((now, _DECODE(view[begin:at])))
         del data[:at]
-
-
-def frame(number: int, commands: list[bytes]) -> bytes:
-    """One command, or several, as a frame named `number`."""
-    if len(commands) == 1:
-        text = b'{"id":%d,"command":%b}' % (number, commands[0])
-    else:
-        text = b'{"id":%d,"commands":[%b]}' % (number, b",".join(commands))
-    return HEADER.pack(len(text)) + text

@@ -98,7 +98,27 @@ def start_standby(primary: BenchPostgres, data: Path, log: Path) -> BenchPostgre
     standby.launch(log)
     primary.execute(f"ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 ({STANDBY})'")
     primary.execute("SELECT pg_reload_conf()")
+    _wait_synchronous(primary, standby)
     return standby
+
+
+def _wait_synchronous(primary: BenchPostgres, standby: BenchPostgres) -> None:
+    """Return when the primary waits for the standby. Raises Unavailable."""
+    query = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"
+    for _ in range(600):
+        if primary.execute(query):
+            return
+        if standby.process is None or _ended(standby.process, 0.05):
+            break
+    raise Unavailable("The standby does not follow; see its log.")
+
+
+def _ended(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _base_backup(primary: BenchPostgres, standby: BenchPostgres) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from portal.bench.lab import Engine, Lab
 from portal.bench.load import Plan, Report
-from portal.bench.processes import CpuMeter, memory_mb
+from portal.bench.processes import CpuMeter, Server, memory_mb
 from portal.bench.profiled import top_lines
 from portal.bench.results import machine, print_result
 from portal.core.errors import Unavailable
@@ -69,16 +69,27 @@ def _addressed(plan: Plan, engine: Engine) -> Plan:
     return msgspec.structs.replace(plan, port=engine.port, token=engine.token, run=run)
 
 
-def drive(lab: Lab, engine: Engine, bench: str, plan: Plan) -> tuple[dict[str, Any], Report]:
-    """Run a plan; returns the result as a line shows it, with `problems` where there are any."""
+def drive(
+    lab: Lab,
+    engine: Engine,
+    bench: str,
+    plan: Plan,
+    gateway: tuple[Server, int] | None = None,
+) -> tuple[dict[str, Any], Report]:
+    """Run a plan; returns the result as a line shows it, with `problems` where there are any.
+
+    `gateway` and its port: the load goes there by HTTP instead of to the engine.
+    """
     before = machine()
     plan = _addressed(plan, engine)
+    servers = {"engine": engine.process.pid, **lab.postgres_pids()}
+    module = "portal.bench.load"
+    if gateway is not None:
+        servers["gateway"] = gateway[0].process.pid
+        module, plan.port = "portal.bench.http_load", gateway[1]
     with ExitStack() as stack:
-        generator = Generator(plan, stack)
-        pids = {"engine": engine.process.pid, "load": generator.process.pid}
-        if lab.postgres.process is not None:
-            pids["postgres"] = lab.postgres.process.pid
-        meter = CpuMeter(pids)
+        generator = Generator(plan, stack, module)
+        meter = CpuMeter(servers | {"load": generator.process.pid})
         report = generator.go()
         cpu = meter.cores()
     result = {
@@ -90,6 +101,7 @@ def drive(lab: Lab, engine: Engine, bench: str, plan: Plan) -> tuple[dict[str, A
         "busy_cores": cpu,
         "warmup_seconds": plan.warmup,
         "per_frame": plan.per_frame,
+        "durability": lab.postgres.durability(),
         "problems": problems(report, lab.commands_of(plan.run)),
     }
     if result["problems"]:

@@ -10,12 +10,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
+import click
 import psutil
 import psycopg
 
 from portal.bench.database import BenchPostgres, require_disk, start_standby
 from portal.bench.processes import Server, free_port
+from portal.core.errors import Unavailable
 from portal.core.settings import Settings
+
+_TOLD_LINES = 15
 
 
 class Lab:
@@ -25,6 +29,7 @@ class Lab:
         self.directory = directory
         self._stack = stack
         self.engine_token = secrets.token_urlsafe(32)
+        self.master_key = secrets.token_urlsafe(32)
         self.postgres = BenchPostgres(directory / "data", secrets.token_urlsafe(24), tuning)
         self.standby: BenchPostgres | None = None
         self.database_url = ""
@@ -51,6 +56,7 @@ class Lab:
             "PORTAL_ENV": "demo",
             "DATABASE_URL": self.database_url,
             "ENGINE_TOKEN": self.engine_token,
+            "MASTER_KEY": self.master_key,
             "VAR_DIR": str(self.directory),
             **{name.upper(): str(value) for name, value in changes.items()},
         }
@@ -71,11 +77,26 @@ class Lab:
         self._stack.callback(server.stop)
         return server
 
+    def tell_logs(self) -> None:
+        """The end of every log of this lab, on standard error."""
+        for log in sorted(self.directory.glob("*.log")):
+            lines = log.read_text(errors="replace").splitlines()[-_TOLD_LINES:]
+            click.echo("\n".join((f"--- {log.name}", *lines)), err=True)
+
+    def postgres_pids(self) -> dict[str, int]:
+        """The database servers of this lab."""
+        servers = {"postgres": self.postgres, "standby": self.standby}
+        return {
+            name: server.process.pid
+            for name, server in servers.items()
+            if server is not None and server.process is not None
+        }
+
     def commands_of(self, run: str) -> int:
         """How many commands with the keys of a run are committed."""
         with psycopg.connect(self.database_url) as connection:
             row = connection.execute(
-                "SELECT count(*) FROM command_key WHERE starts_with(key, %s)", (run,)
+                "SELECT count(*) FROM command_key WHERE strpos(key, %s) > 0", (run,)
             ).fetchone()
         return int(row[0]) if row else 0
 
@@ -120,7 +141,11 @@ def open_lab(
         stack.callback(shutil.rmtree, place, ignore_errors=True)
         lab = Lab(place, stack, tuning)
         lab.start_database()
-        yield lab
+        try:
+            yield lab
+        except Unavailable:
+            lab.tell_logs()
+            raise
 
 
 @contextmanager

@@ -15,11 +15,11 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable
 from importlib import import_module
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from portal.bench.connections import Connections, Reply, frame
+from portal.bench.connections import Connections, Reply
 from portal.bench.results import ack_ms
 from portal.bench.workloads import Answer, Refusal, Workload
 
@@ -64,14 +64,40 @@ class Report(msgspec.Struct):
     figures: dict[str, Any]
 
 
-class Load:
+Sent = TypeVar("Sent")
+
+
+class Transport(Protocol[Sent]):
+    """Carries commands to a server and brings back what became of them."""
+
+    def keyed(self, key: bytes, text: bytes) -> bytes:
+        """A workload's command under a key of idempotency."""
+        ...
+
+    def message(self, number: int, texts: list[bytes]) -> Sent:
+        """The commands of a slot, or of several from it on, as they are sent."""
+        ...
+
+    def send(self, messages: list[Sent]) -> None:
+        """Send them all, without waiting."""
+        ...
+
+    def receive(self, seconds: float) -> list[tuple[int, Reply]]:
+        """What arrives within `seconds`: (nanosecond, outcomes)."""
+        ...
+
+    def close(self) -> None:
+        """Close every connection."""
+        ...
+
+
+class Load(Generic[Sent]):
     """One run of a plan."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, workload: Workload, transport: Transport[Sent]) -> None:
         self.plan = plan
-        module, _, name = plan.workload.partition(":")
-        self.workload: Workload = getattr(import_module(module), name)(**plan.options)
-        self.connections = Connections(plan.port, plan.token, plan.connections)
+        self.workload = workload
+        self.transport = transport
         step = plan.per_frame
         self.total = int(plan.rate * (plan.warmup + plan.seconds)) // step * step
         self.first = int(plan.rate * plan.warmup) // step * step
@@ -97,17 +123,21 @@ class Load:
 
     def _all_of(self, commands: list[bytes], base: int) -> list[Answer]:
         answers: list[Answer | None] = [None] * len(commands)
+        key = self.plan.run.encode() + b"-setup%d"
         sent = done = 0
         while done < len(commands):
-            frames = []
+            messages = []
             while sent < len(commands) and sent - done < _WINDOW:
                 part = commands[sent : sent + self.plan.per_frame]
-                keyed = [self._keyed(b"s", base + sent + n, text) for n, text in enumerate(part)]
-                frames.append(frame(sent, keyed))
+                texts = [
+                    self.transport.keyed(key % (base + sent + place), text)
+                    for place, text in enumerate(part)
+                ]
+                messages.append(self.transport.message(sent, texts))
                 sent += len(part)
-            if frames:
-                self.connections.send(frames)
-            for _, reply in self.connections.receive(1.0):
+            if messages:
+                self.transport.send(messages)
+            for _, reply in self.transport.receive(1.0):
                 for place, item in enumerate(reply.items(), reply.id):
                     if item.result is None:
                         raise RuntimeError(f"the setup was refused: {item.error}")
@@ -115,9 +145,6 @@ class Load:
                     done += 1
         self.accepted += len(commands)
         return [answer for answer in answers if answer is not None]
-
-    def _keyed(self, prefix: bytes, number: int, text: bytes) -> bytes:
-        return b'{"key":"%b-%b%d",%b' % (self.plan.run.encode(), prefix, number, text)
 
     def run(self) -> None:
         """Send the schedule, then wait for the last answers."""
@@ -130,19 +157,21 @@ class Load:
             due = min(total, (int((now - start) / interval) // step + 1) * step)
             due = min(due, sent + max(step, _MOST_AT_ONCE))
             if due > sent:
-                self.connections.send(self._frames(sent, due))
+                self.transport.send(self._messages(sent, due))
                 sent = due
-            for at, reply in self.connections.receive(self._pause(sent, start, interval)):
+            for at, reply in self.transport.receive(self._pause(sent, start, interval)):
                 self._take(at, reply, start, interval)
         self.last_ns = max(self.last_ns - start - int(self.first * interval), 1)
 
-    def _frames(self, begin: int, end: int) -> list[bytes]:
-        command, run, step = self.workload.command, self.plan.run.encode(), self.plan.per_frame
-        texts = [b'{"key":"%b-%d",%b' % (run, n, command(n)) for n in range(begin, end)]
+    def _messages(self, begin: int, end: int) -> list[Sent]:
+        message, keyed = self.transport.message, self.transport.keyed
+        command, step = self.workload.command, self.plan.per_frame
+        key = self.plan.run.encode() + b"-%d"
+        texts = [keyed(key % n, command(n)) for n in range(begin, end)]
         if step == 1:
-            return [frame(begin + place, [text]) for place, text in enumerate(texts)]
+            return [message(begin + place, [text]) for place, text in enumerate(texts)]
         return [
-            frame(begin + place, texts[place : place + step])
+            message(begin + place, texts[place : place + step])
             for place in range(0, len(texts), step)
         ]
 
@@ -197,10 +226,8 @@ class Load:
             yield ack_ms(value for value in counted[begin : begin + step] if value)
 
 
-def main() -> None:
-    """Run the plan on standard input."""
-    plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=Plan)
-    load = Load(plan)
+def on_request(load: Load[Any]) -> None:
+    """Set up, say so, and run when told to."""
     load.set_up()
     gc.collect()
     gc.freeze()
@@ -210,9 +237,22 @@ def main() -> None:
     if sys.stdin.buffer.readline().strip() != b"go":
         return
     load.run()
-    load.connections.close()
+    load.transport.close()
     sys.stdout.write(msgspec.json.encode(load.report()).decode() + "\n")
     sys.stdout.flush()
+
+
+def read_plan() -> Plan:
+    """The plan on standard input."""
+    return msgspec.json.decode(sys.stdin.buffer.readline(), type=Plan)
+
+
+def main() -> None:
+    """Run the plan on standard input against an engine."""
+    plan = read_plan()
+    module, _, name = plan.workload.partition(":")
+    workload: Workload = getattr(import_module(module), name)(**plan.options)
+    on_request(Load(plan, workload, Connections(plan.port, plan.token, plan.connections)))
 
 
 if __name__ == "__main__":

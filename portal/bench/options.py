@@ -45,7 +45,7 @@ def _pairs(context: click.Context, parameter: click.Parameter, value: tuple[str,
     return {name: what for name, _, what in pairs}
 
 
-def with_options(rate: float, seconds: float = 60.0) -> Callable[[Any], Any]:
+def with_options(rate: float, seconds: float = 60.0, connections: int = 4) -> Callable[[Any], Any]:
     """The options of a bench that puts load on an engine; they arrive as one `Options`."""
 
     def decorate(command: Callable[..., Any]) -> Any:
@@ -62,14 +62,14 @@ def with_options(rate: float, seconds: float = 60.0) -> Callable[[Any], Any]:
 
         call.__name__, call.__doc__ = command.__name__, command.__doc__
         call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-        for option in reversed(_declared(rate, seconds)):
+        for option in reversed(_declared(rate, seconds, connections)):
             call = option(call)
         return call
 
     return decorate
 
 
-def _declared(rate: float, seconds: float) -> list[Callable[[Any], Any]]:
+def _declared(rate: float, seconds: float, connections: int) -> list[Callable[[Any], Any]]:
     number = click.FloatRange(min=0, min_open=True)
     return [
         click.option(
@@ -86,7 +86,9 @@ def _declared(rate: float, seconds: float) -> list[Callable[[Any], Any]]:
             show_default=True,
             help="Seconds at the same rate before that are not counted.",
         ),
-        click.option("--connections", type=click.IntRange(1, 64), default=4, show_default=True),
+        click.option(
+            "--connections", type=click.IntRange(1, 2_000), default=connections, show_default=True
+        ),
         click.option(
             "--per-frame",
             type=click.IntRange(1, 100),
