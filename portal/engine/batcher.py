@@ -41,7 +41,8 @@ class Batcher:
         self._turns: deque[Client] = deque()
         self._queued = 0
         self._applied: list[_Reply] = []
-        self._size = 0
+        self._writing: list[_Reply] = []
+        self._blocked = False
         self._planned = False
         self._committing = False
         self._restarting: asyncio.Task[None] | None = None
@@ -50,7 +51,7 @@ class Batcher:
 
     def arrived(self, client: Client, items: Sequence[Item]) -> None:
         """Queue a client's commands, or refuse them while too much is waiting."""
-        if self._restarting is not None or self._queued + len(items) > MOST_QUEUED:
+        if self._away or self._queued + len(items) > MOST_QUEUED:
             busy = self._refusal()
             self._loop.call_soon(client.answer, [(sink, busy) for sink, _ in items])
             return
@@ -60,14 +61,30 @@ class Batcher:
         self._queued += len(items)
         self._plan()
 
+    def block(self, blocked: bool) -> None:
+        """While the database can store nothing: refuse what comes, and answer what waits.
+
+        What was applied already may still be stored; with its key the answer is found then.
+        """
+        self._blocked = blocked
+        if blocked:
+            self._refuse_queued()
+            waiting, self._writing, self._applied = self._writing + self._applied, [], []
+            refusal = _away()
+            _send((client, sink, refusal) for client, sink, _ in waiting)
+
     def close(self) -> None:
         """Let a commit that is under way end, and stop."""
         self._thread.shutdown(wait=True, cancel_futures=True)
         if self._restarting is not None:
             self._restarting.cancel()
 
+    @property
+    def _away(self) -> bool:
+        return self._blocked or self._restarting is not None
+
     def _refusal(self) -> PortalError:
-        if self._restarting is not None:
+        if self._away:
             return _away()
         return TooManyRequests("The engine is busy.", hint="Try again in a second.")
 
@@ -114,7 +131,7 @@ class Batcher:
     def _commit(self) -> None:
         """Seal what was applied and write it; refusals alone need no writing."""
         replies, self._applied = self._applied, []
-        if not replies:
+        if not replies and not self._sequencer.waiting:
             return
         try:
             batch = self._sequencer.seal()
@@ -125,14 +142,13 @@ class Batcher:
         if batch is None:
             _send(replies)
             return
-        self._committing = True
+        self._committing, self._writing = True, replies
         written = self._loop.run_in_executor(self._thread, self._sequencer.commit, batch)
-        written.add_done_callback(lambda done: self._written(done, batch, replies))
+        written.add_done_callback(lambda done: self._written(done, batch))
 
-    def _written(
-        self, done: asyncio.Future[None], batch: SealedBatch, replies: list[_Reply]
-    ) -> None:
+    def _written(self, done: asyncio.Future[None], batch: SealedBatch) -> None:
         self._committing = False
+        replies, self._writing = self._writing, []
         if done.cancelled() or (error := done.exception()) is not None:
             problem = NotApplied("stopped") if done.cancelled() else error
             self._applied = replies + self._applied
@@ -168,6 +184,7 @@ class Batcher:
     async def _read_back(self) -> None:
         """Read the shard back, as long as it takes; whoever asks meanwhile is told to wait."""
         self._refuse_queued()
+        told = ""
         while True:
             try:
                 await self._loop.run_in_executor(self._thread, self._start_afresh)
@@ -177,7 +194,9 @@ class Batcher:
                     self.over.set_exception(error)
                 return
             except Exception as error:
-                _log.error("the database does not answer", error=str(error))
+                if str(error) != told:
+                    told = str(error)
+                    _log.error("the shard can't be read back yet", error=told)
                 await asyncio.sleep(RETRY_SECONDS)
         settle_memory()
         self._broken = self._restarting = None

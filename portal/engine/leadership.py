@@ -18,9 +18,9 @@ _log = structlog.get_logger("engine")
 class Leadership:
     """Waits for the shard and keeps it. `lease` is what the sequencer takes it with."""
 
-    def __init__(self, url: str, shard: str, identity: Identity) -> None:
+    def __init__(self, url: str, shard: str, identity: Identity, sync_standbys: int = 0) -> None:
         self._shard = shard
-        self.lease = Lease(url, shard, identity)
+        self.lease = Lease(url, shard, identity, sync_standbys=sync_standbys)
         self._follower = Follower(url, shard, identity)
         self._cut_off = False
 
@@ -65,4 +65,4 @@ class Leadership:
             self._cut_off = True
             return False
         self._cut_off = False
-        return standing.free
+        return standing.free or standing.leader == str(self.lease.identity)

@@ -17,7 +17,7 @@ import structlog
 from psycopg import errors
 
 from portal.engine.connection import APPLICATION_OF_LEADER, Connection, Identity, connect
-from portal.engine.quorum import forget_warnings, require_replicated
+from portal.engine.quorum import forget_warnings, require_durable, require_replicated
 from portal.engine.store import LEASE_SECONDS, make_shard
 
 HEARTBEAT_SECONDS = 0.5
@@ -94,13 +94,12 @@ class Taken:
 class Lease:
     """One engine's claim to one shard, on a connection of its own. Thread-safe."""
 
-    def __init__(
-        self, url: str, shard: str, identity: Identity, *, seconds: float = LEASE_SECONDS
-    ) -> None:
+    def __init__(self, url: str, shard: str, identity: Identity, *, sync_standbys: int = 0) -> None:
+        """`sync_standbys`: how many standby servers must have a batch before it counts."""
         self._url = url
         self._shard = shard
         self.identity = identity
-        self._seconds = seconds
+        self.sync_standbys = sync_standbys
         self._connection: Connection | None = None
         self._lock = threading.RLock()
         self.epoch: int | None = None
@@ -119,7 +118,8 @@ class Lease:
         """Take the shard over if it is free; None while another leads or was faster.
 
         The takeover is committed as durably as a batch: once it returns, whatever the old leader
-        committed is as safe as the takeover itself. Raises psycopg.Error, NotReplicated.
+        committed is as safe as the takeover itself. Raises psycopg.Error, NotReplicated, and
+        NotDurable when a commit would not wait for the standbys.
         """
         with self._lock:
             standing = self.standing()
@@ -129,10 +129,11 @@ class Lease:
             if standing.leader != str(self.identity) and not standing.free:
                 return None
             connection = self._open()
+            require_durable(connection, self.sync_standbys)
             _end_backends(connection, self._shard, standing)
             try:
                 row = connection.execute(
-                    _TAKE, (str(self.identity), self._seconds, self._shard, standing.epoch)
+                    _TAKE, (str(self.identity), LEASE_SECONDS, self._shard, standing.epoch)
                 ).fetchone()
             except errors.LockNotAvailable:
                 return None
@@ -150,7 +151,7 @@ class Lease:
         Whoever waits for the row finds a batch there, and a batch renews the lease itself.
         """
         try:
-            row = self._write(_RENEW, self._seconds).fetchone()
+            row = self._write(_RENEW, LEASE_SECONDS).fetchone()
         except errors.LockNotAvailable:
             return
         if row is None:
@@ -164,6 +165,12 @@ class Lease:
             except psycopg.Error as error:
                 _log.warning("the lease was not given back", error=str(error))
         self.close()
+
+    def interrupt(self) -> None:
+        """End a takeover that waits for a standby server, from another thread; it then failed."""
+        connection = self._connection
+        if connection is not None and not connection.closed:
+            connection.cancel_safe(timeout=2.0)
 
     def close(self) -> None:
         """Close the connection; to others the holder then looks dead."""

@@ -18,6 +18,8 @@ import psycopg
 from portal.core.errors import Unavailable
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+# A commit that waits longer than this is an alarm, whatever the standbys look like.
+STUCK_SECONDS = 1.5
 # With these, a commit returns when the standbys have it on disk.
 DURABLE_COMMITS = ("on", "remote_apply")
 _COUNTED = re.compile(r"^\s*(?:(?:ANY|FIRST)\s+)?(\d+)\s*\(.*\)\s*$", re.I | re.S)
@@ -25,7 +27,10 @@ _LOOK = """
     SELECT current_setting('synchronous_standby_names'), current_setting('synchronous_commit'),
         pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),
         (SELECT count(*) FROM pg_stat_replication
-            WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum'))
+            WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum')),
+        (SELECT coalesce(bool_or(query_start < clock_timestamp() - make_interval(secs => %s)),
+            false) FROM pg_stat_activity
+            WHERE wait_event = 'SyncRep' AND application_name = %s)
 """
 _warnings: weakref.WeakKeyDictionary[Connection, list[str]] = weakref.WeakKeyDictionary()
 
@@ -49,6 +54,7 @@ class Standbys:
     commit: str
     visible: bool
     connected: int
+    stuck: bool
 
     @property
     def asynchronous(self) -> str | None:
@@ -70,12 +76,14 @@ class Standbys:
     @property
     def missing(self) -> str | None:
         """What stands still because too few standbys are connected; None when enough are."""
-        if self.connected >= self.required:
-            return None
-        return (
-            f"{self.connected} of {self.required} synchronous standby servers are connected: "
-            "nothing can be stored until they are back."
-        )
+        if self.connected < self.required:
+            return (
+                f"{self.connected} of {self.required} synchronous standby servers are connected: "
+                "nothing can be stored until they are back."
+            )
+        if self.stuck:
+            return "A commit waits for a standby server that does not answer."
+        return None
 
     @property
     def alarm(self) -> str | None:
@@ -91,9 +99,12 @@ def waited_for(names: str) -> int:
     return 1 if names.strip() else 0
 
 
-def look(connection: Connection, required: int) -> Standbys:
-    """The present configuration and servers. Raises psycopg.Error."""
-    row = connection.execute(_LOOK).fetchone()
+def look(connection: Connection, required: int, writer: str = "") -> Standbys:
+    """The present configuration and servers. Raises psycopg.Error.
+
+    `writer`: the application name of the connection whose commits are watched.
+    """
+    row = connection.execute(_LOOK, (STUCK_SECONDS, writer)).fetchone()
     if row is None:
         raise psycopg.DataError("PostgreSQL does not tell its settings")
     return Standbys(required, *row)

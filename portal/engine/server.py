@@ -1,12 +1,11 @@
 """The engine process: takes commands from the other processes and writes them, batch by batch.
 
-A lock in PostgreSQL makes sure that one engine serves a shard; others stand by.
+A lease makes sure that one engine serves a shard; others follow it and stand by.
 """
 
 import asyncio
 import signal
 import sys
-from typing import Any
 
 import psycopg
 import structlog
@@ -14,80 +13,118 @@ import uvloop
 
 from portal.core.db import libpq_url, sqlalchemy_url
 from portal.core.settings import Settings
-from portal.engine.batcher import Batcher, settle_memory
+from portal.engine.batcher import RETRY_SECONDS, Batcher, settle_memory
+from portal.engine.connection import Identity
+from portal.engine.leadership import Leadership
+from portal.engine.lease import LeaseLost
+from portal.engine.quorum import NotDurable, NotReplicated
+from portal.engine.recovery import Copy
 from portal.engine.sequencer import Sequencer
+from portal.engine.store import Fenced
+from portal.engine.watch import LEADING, STANDBY, Watch
 from portal.engine.wire import Client, listener
 
-_LOCK_SPACE = 0x0E61
-_STANDBY_SECONDS = 0.5
+STOP_SECONDS = 3.0
 # The thread that commits must not wait long for its turn once PostgreSQL has answered.
 _SWITCH_SECONDS = 0.0005
 _log = structlog.get_logger("engine")
 
 
 class EngineServer:
-    """Serves one shard on a TCP port until stopped."""
+    """Serves one shard on a TCP port until stopped, whenever no other engine does."""
 
     def __init__(self, settings: Settings, shard: str = "main") -> None:
         self._settings = settings
         self._shard = shard
-        self._url = libpq_url(sqlalchemy_url(settings.required_database_url))
-        self._sequencer = Sequencer(self._url, shard)
+        url = libpq_url(sqlalchemy_url(settings.required_database_url))
+        identity = Identity(f"{settings.engine_host}:{settings.engine_port}")
+        required = settings.engine_sync_standbys
+        self._leadership = Leadership(url, shard, identity, required)
+        self._sequencer = Sequencer(url, shard, lease=self._leadership.lease)
+        self._watch = Watch(
+            url, shard, identity, required, seq=self._seq, changed=self._alarm_changed
+        )
+        self._batcher: Batcher | None = None
         self._clients: set[Client] = set()
 
     async def run(self) -> None:
-        """Wait for the shard, then serve until cancelled. Raises Fenced when it is taken over."""
-        async with await self._lease() as lease:
-            await asyncio.to_thread(self._sequencer.start)
-            settle_memory()
-            await self._serve(lease)
+        """Follow, lead, and follow again, until cancelled.
 
-    async def _serve(self, lease: psycopg.AsyncConnection[Any]) -> None:
-        batcher = Batcher(self._sequencer)
+        Raises Diverged when the memory of a standby does not fit the journal.
+        """
+        watching = asyncio.ensure_future(self._watch.run())
+        try:
+            while True:
+                copy = await self._leadership.wait()
+                if await self._take(copy):
+                    await self._lead()
+        finally:
+            watching.cancel()
+            await asyncio.to_thread(self._leadership.lease.release)
+
+    async def _take(self, copy: Copy | None) -> bool:
+        """Take the shard; False when another was faster, or the database can't have it now."""
+        taking = asyncio.ensure_future(asyncio.to_thread(self._sequencer.start, copy))
+        try:
+            await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            await self._end(taking)
+            raise
+        except Fenced:
+            return False
+        except (psycopg.Error, NotDurable, NotReplicated) as error:
+            _log.error("the shard can't be led yet", shard=self._shard, error=str(error))
+            await asyncio.sleep(RETRY_SECONDS)
+            return False
+        settle_memory()
+        return True
+
+    async def _lead(self) -> None:
+        self._batcher = batcher = Batcher(self._sequencer)
+        batcher.block(self._watch.alarm is not None)
         token = self._settings.engine_token.get_secret_value()
         server = await asyncio.get_running_loop().create_server(
             listener(token, batcher, self._clients),
             self._settings.engine_host,
             self._settings.engine_port,
         )
+        self._watch.role = LEADING
         _log.info("serving", shard=self._shard, port=self._settings.engine_port)
-        watching = asyncio.ensure_future(_watch(lease))
+        keeping = asyncio.ensure_future(self._leadership.keep())
         try:
-            await asyncio.wait({batcher.over, watching}, return_when=asyncio.FIRST_COMPLETED)
-            for ended in (batcher.over, watching):
+            await asyncio.wait({batcher.over, keeping}, return_when=asyncio.FIRST_COMPLETED)
+            for ended in (batcher.over, keeping):
                 if ended.done():
                     ended.result()
+        except (Fenced, LeaseLost) as lost:
+            _log.warning("another engine leads now", shard=self._shard, told=str(lost))
         finally:
-            watching.cancel()
+            self._watch.role, self._batcher = STANDBY, None
+            keeping.cancel()
             server.close()
-            await asyncio.to_thread(batcher.close)
+            await self._end(asyncio.ensure_future(asyncio.to_thread(batcher.close)))
             await asyncio.sleep(0)  # The last answers leave before their connections are closed.
             for client in tuple(self._clients):
                 client.close()
             self._sequencer.stop()
 
-    async def _lease(self) -> psycopg.AsyncConnection[Any]:
-        """A connection that holds the shard's lock; waits as a standby until it is free."""
-        connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
-        waiting = False
-        while True:
-            cursor = await connection.execute(
-                "SELECT pg_try_advisory_lock(%s, hashtext(%s))", (_LOCK_SPACE, self._shard)
-            )
-            row = await cursor.fetchone()
-            if row and row[0]:
-                return connection
-            if not waiting:
-                waiting = True
-                _log.info("standing by", shard=self._shard)
-            await asyncio.sleep(_STANDBY_SECONDS)
+    async def _end(self, work: asyncio.Future[None]) -> None:
+        """Let work on the database end; what waits for a standby server is given up."""
+        done, _ = await asyncio.wait({work}, timeout=STOP_SECONDS)
+        if not done:
+            await asyncio.to_thread(self._sequencer.interrupt)
+            await asyncio.wait({work})
+        if (error := work.exception()) is not None:
+            _log.warning("given up", error=str(error))
 
+    def _seq(self) -> int | None:
+        if self._watch.role == LEADING:
+            return self._sequencer.state.seq
+        return self._leadership.seq
 
-async def _watch(lease: psycopg.AsyncConnection[Any]) -> None:
-    """Ends the engine when the connection that holds its lock is gone."""
-    while True:
-        await asyncio.sleep(_STANDBY_SECONDS)
-        await lease.execute("SELECT 1")
+    def _alarm_changed(self, alarm: str | None) -> None:
+        if self._batcher is not None:
+            self._batcher.block(alarm is not None)
 
 
 def main(settings: Settings) -> None:

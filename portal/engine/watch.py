@@ -73,7 +73,8 @@ class Watch:
         """What is wrong now, and say so in `engine_status`; None when all is well."""
         try:
             connection = self._open()
-            alarm = quorum.look(connection, self._required).alarm
+            writer = self._identity.application
+            alarm = quorum.look(connection, self._required, writer).alarm
             self._say(connection, alarm)
         except psycopg.Error as error:
             self.close()
