@@ -90,6 +90,12 @@ def stream() -> None:
 
 
 @main.command()
+def gateway() -> None:
+    """Serve orders of machines: single ones and batches, signed with API keys."""
+    _call("portal.gateway.main", "main")
+
+
+@main.command()
 def replay() -> None:
     """Serve recorded exchange prices (demo and tests)."""
     _call("portal.markets.replay", "main")

@@ -13,6 +13,12 @@ Model = TypeVar("Model", bound=BaseModel)
 _SECRET = {"password", "code", "totp", "token"}
 
 
+class NoQuery(BaseModel):
+    """A request without query parameters."""
+
+    model_config = {"extra": "forbid"}
+
+
 class BodyTooLarge(PortalError):
     """More bytes than one request may have."""
 

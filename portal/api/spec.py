@@ -14,7 +14,7 @@ from spectree.models import SecuritySchemeData
 from spectree.plugins.base import Context
 from spectree.plugins.flask_plugin import FlaskPlugin
 
-from portal.api.reading import check_text, parse_json, validate
+from portal.api.reading import NoQuery, check_text, parse_json, validate
 from portal.api.shapes import ErrorAnswer
 from portal.users.signing import KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER
 
@@ -30,7 +30,7 @@ class StrictFlaskPlugin(FlaskPlugin):
     ) -> None:
         """Read the parts of the request that the endpoint declares. Raises InvalidInput."""
         parts: list[Any] = [
-            validate(query or _NoQuery, _query_values(request)),
+            validate(query or NoQuery, _query_values(request)),
             validate(json, parse_json(request.get_data(), request.mimetype)) if json else None,
             None,
             validate(headers, _header_values(request, headers)) if headers else None,
@@ -53,10 +53,6 @@ class StrictFlaskPlugin(FlaskPlugin):
             if parameter["schema"].get("format") == "int32":
                 parameter["schema"]["format"] = "int64"
         return path, parameters
-
-
-class _NoQuery(BaseModel):
-    model_config = {"extra": "forbid"}
 
 
 def _query_values(request: Request) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from portal.plugin_api.facts import OrderFacts, TradeFacts
 from portal.plugin_api.provider import Provider
@@ -51,7 +51,17 @@ class ComplianceRules(Provider):
     """Rules of one region or one law. All enabled providers are asked; the strictest wins.
 
     An exception or an answer that is no Decision counts as HOLD.
+
+    `order_answer_seconds`: for how long an answer of `check_order` holds for further orders of
+    the same person on the same market and side, with the same methods, that are not larger in
+    coins or money. 0: every order is asked. The portal may then ask with quantity and amount
+    rounded up, and denies nothing that it did not ask for exactly. A change of the person, the
+    market or any settings ends an answer at once, midnight (UTC) too; `completed_trades` and
+    `traded_today` may change meanwhile. Declare it if `check_order` goes by country, tier and
+    such; many orders a second are only possible then.
     """
+
+    order_answer_seconds: ClassVar[float] = 0.0
 
     @abstractmethod
     def check_order(self, facts: OrderFacts, settings: Any) -> Decision:

@@ -143,6 +143,13 @@ class PluginHost:
         scopes = [(facts.market, facts.party.country)]
         return self._strictest(lambda rules, values: rules.check_order(facts, values), scopes)
 
+    def order_answer_seconds(self) -> float:
+        """How long an answer of `check_order` holds for orders alike: the shortest of all rules."""
+        rules, absent = self._compliance()
+        if absent or not rules:
+            return 0.0
+        return max(0.0, min(float(item.order_answer_seconds) for item in rules))
+
     def check_trade(self, facts: TradeFacts) -> Decision:
         """What the strictest of all rules says about a trade, as set for either side's region."""
         countries = dict.fromkeys((facts.buyer.country, facts.seller.country))

@@ -42,6 +42,7 @@ class Plan:
             Port("WEB_PORT", settings.web_port, settings.bind_host),
             Port("STREAM_PORT", settings.stream_port, settings.bind_host),
             Port("ENGINE_PORT", settings.engine_port, settings.engine_host),
+            Port("GATEWAY_PORT", settings.gateway_port, settings.gateway_host),
         ]
         if self.postgres is not None:
             ports.append(Port("POSTGRES_PORT", settings.postgres_port))
@@ -85,12 +86,13 @@ class Plan:
         return self._command("seed", "demo", "seed")
 
     def doors(self) -> list[Part]:
-        """What people talk to."""
+        """What people and their programs talk to."""
         settings = self.settings
-        host = "127.0.0.1" if settings.bind_host == "0.0.0.0" else settings.bind_host  # noqa: S104
+        host, gateway = _reachable(settings.bind_host), _reachable(settings.gateway_host)
         return [
             self._role("web", probes.answers_http(settings.web_port, "/healthz", host)),
             self._role("stream", probes.answers_http(settings.stream_port, "/healthz", host)),
+            self._role("gateway", probes.answers_http(settings.gateway_port, "/health", gateway)),
         ]
 
     def scheduler(self) -> Part:
@@ -115,6 +117,11 @@ class Plan:
 
     def _command(self, name: str, *words: str) -> Part:
         return Part(name, _portal(*words), once=True, environment=self.environment)
+
+
+def _reachable(host: str) -> str:
+    """An address of this machine on which a server that listens on `host` answers."""
+    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
 
 
 def _portal(*words: str) -> tuple[str, ...]:

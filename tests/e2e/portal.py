@@ -11,7 +11,7 @@ from pathlib import Path
 
 from portal.core.settings import Settings
 
-PORTS = ("web", "stream", "engine", "postgres", "chain", "replay")
+PORTS = ("web", "stream", "engine", "gateway", "postgres", "chain", "replay")
 START_SECONDS = 120
 _READY = "is running"
 

@@ -51,5 +51,5 @@ def test_links_between_documents_lead_somewhere(document: str) -> None:
 
 def test_the_command_lists_its_parts() -> None:
     said = CliRunner().invoke(main, ["--help"]).output
-    for name in ("run", "web", "engine", "scheduler", "stream", "db", "audit", "doctor"):
+    for name in ("run", "web", "engine", "scheduler", "stream", "gateway", "db", "audit", "doctor"):
         assert f"\n  {name}" in said

@@ -23,6 +23,7 @@ class RegionalRules(ComplianceRules):
     slug = "regional_rules"
     label = "Regional rules"
     settings_model = RegionalSettings
+    order_answer_seconds = 60.0  # Country and tier decide, and a change of those ends an answer.
 
     def check_order(self, facts: OrderFacts, settings: RegionalSettings) -> Decision:
         """Country and tier only: an order may be larger than any one trade made from it."""

@@ -16,6 +16,7 @@ from portal.api import register_api
 from portal.api.context import Services
 from portal.core.clock import utc_now
 from portal.core.db import Database
+from portal.core.jobs import Engine
 from portal.core.sealed import Sealer
 from portal.core.settings import Settings
 from portal.demo.seeding import ASSETS, MARKETS
@@ -77,9 +78,11 @@ class Trader:
 class World:
     """The portal: markets open, prices known, contracts recorded."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, engine: Engine | None = None
+    ) -> None:
         self.settings, self.database = settings, database
-        self.engine = LocalEngine(database)
+        self.engine = engine or LocalEngine(database)
         self.sealer = Sealer(settings.master_key.get_secret_value())
         self.plugins = PluginHost(settings, database)
         self.services = Services(settings, database, self.engine, self.plugins, self.sealer)
@@ -89,7 +92,8 @@ class World:
 
     def close(self) -> None:
         """Let go of the database."""
-        self.engine.close()
+        if isinstance(self.engine, LocalEngine):
+            self.engine.close()
 
     def client(self) -> FlaskClient:
         """A browser of its own."""

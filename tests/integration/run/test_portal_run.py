@@ -15,7 +15,10 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PORTS = ("WEB_PORT", "STREAM_PORT", "ENGINE_PORT", "POSTGRES_PORT", "CHAIN_PORT", "REPLAY_PORT")
+PORTS = (
+    "WEB_PORT", "STREAM_PORT", "ENGINE_PORT", "GATEWAY_PORT", "POSTGRES_PORT", "CHAIN_PORT",
+    "REPLAY_PORT",
+)  # fmt: skip
 
 pytestmark = [pytest.mark.postgres, pytest.mark.chain, pytest.mark.slow]
 

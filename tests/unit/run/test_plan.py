@@ -13,7 +13,8 @@ def settings(tmp_path: Path, **changes: object) -> Settings:
 def test_a_demo_brings_everything(tmp_path: Path) -> None:
     plan = make_plan(settings(tmp_path))
     assert [port.setting for port in plan.ports()] == [
-        "WEB_PORT", "STREAM_PORT", "ENGINE_PORT", "POSTGRES_PORT", "CHAIN_PORT", "REPLAY_PORT",
+        "WEB_PORT", "STREAM_PORT", "ENGINE_PORT", "GATEWAY_PORT", "POSTGRES_PORT", "CHAIN_PORT",
+        "REPLAY_PORT",
     ]  # fmt: skip
     assert plan.environment["PRICE_REPLAY_URL"] == "http://127.0.0.1:8085"
 
@@ -26,7 +27,9 @@ def test_what_a_setting_names_is_not_started(tmp_path: Path) -> None:
         )
     )  # fmt: skip
     assert plan.services() == []
-    assert [port.setting for port in plan.ports()] == ["WEB_PORT", "STREAM_PORT", "ENGINE_PORT"]
+    assert [port.setting for port in plan.ports()] == [
+        "WEB_PORT", "STREAM_PORT", "ENGINE_PORT", "GATEWAY_PORT",
+    ]  # fmt: skip
     assert plan.environment["DATABASE_URL"] == "postgresql://x@db/portal"
 
 

@@ -1,0 +1,202 @@
+"""Orders of machines: read and decided like everybody's, answered in short."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import orjson
+from sqlalchemy.exc import DBAPIError
+
+from portal.api.reading import validate
+from portal.core.clock import now_ms
+from portal.core.errors import PortalError, Unavailable
+from portal.core.sealed import Sealer
+from portal.core.settings import Settings
+from portal.engine.stream_client import Answer, StreamClient
+from portal.gateway.compliance import Compliance, question_of
+from portal.gateway.memory import Busy, database_away
+from portal.gateway.pressure import Pressure
+from portal.gateway.records import Records
+from portal.orders.authority import SignedAuthority
+from portal.orders.draft import place_command, read_draft
+from portal.orders.frame import Frame
+from portal.orders.links import offer_link
+from portal.orders.person import check_person
+from portal.orders.service import OrderDesk, Prepared, Via, by_key, in_words
+from portal.orders.shapes import OrderBody, wanted_order
+from portal.users.signing import LiveKey, machine_key
+
+MOST_ASKED = 256
+
+
+class Ready:
+    """An order on its way to the engine: its command, and what to do with a refusal."""
+
+    __slots__ = ("client_id", "command", "frame", "prepared", "user_id")
+
+    def __init__(
+        self,
+        command: dict[str, Any],
+        frame: Frame,
+        user_id: int,
+        client_id: str | None,
+        prepared: Prepared | None = None,
+    ) -> None:
+        self.command = orjson.dumps(command)
+        self.frame, self.user_id, self.client_id = frame, user_id, client_id
+        self.prepared = prepared
+
+
+class Orders:
+    """Decides about orders and hands them to the engine. For one event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sealer: Sealer,
+        desk: OrderDesk,
+        records: Records,
+        compliance: Compliance,
+        engine: StreamClient,
+        threads: ThreadPoolExecutor,
+    ) -> None:
+        self._settings, self._sealer, self._desk = settings, sealer, desk
+        self._records, self._compliance, self._engine = records, compliance, engine
+        self._threads = threads
+        self.pressure = Pressure(settings.gateway_in_flight, settings.gateway_key_in_flight)
+        self._asked = 0
+        self._loop = asyncio.get_running_loop()
+
+    async def place(self, key: LiveKey, body: OrderBody, name: str) -> dict[str, Any]:
+        """One order under a name of its owner's; the engine's answer. Raises PortalError."""
+        done = self.pressure.take(key.id, 1)
+        sent = False
+        try:
+            ready = await self._decide(key, body, name)
+            asked = self._engine.ask([ready.command], keyed=True, done=done)
+            sent = True
+        finally:
+            if not sent:
+                done()
+        (answer,) = await asked
+        told = await self._told(ready, answer)
+        if isinstance(told, PortalError):
+            raise told
+        return told
+
+    async def place_all(
+        self, key: LiveKey, bodies: Sequence[Any], names: Callable[[OrderBody, int], str]
+    ) -> list[Answer]:
+        """Each of up to 100 orders, as JSON values; an answer or a refusal each, in order.
+
+        Raises TooBusy when there is no room for all of them.
+        """
+        done = self.pressure.take(key.id, len(bodies))
+        answers: list[Answer | None] = [None] * len(bodies)
+        readies: list[tuple[int, Ready]] = []
+        sent = False
+        try:
+            for at, value in enumerate(bodies):
+                try:
+                    body = validate(OrderBody, value)
+                    readies.append((at, await self._decide(key, body, names(body, at))))
+                except PortalError as refusal:
+                    answers[at] = refusal
+            if readies:
+                commands = [ready.command for _, ready in readies]
+                asked = self._engine.ask(commands, keyed=True, done=done)
+                sent = True
+        finally:
+            if not sent:
+                done()
+        if readies:
+            for (at, ready), answer in zip(readies, await asked, strict=True):
+                answers[at] = await self._told(ready, answer)
+        return answers  # type: ignore[return-value]
+
+    async def cancel_all(
+        self, key: LiveKey, order_ids: Sequence[int], key_of: Callable[[int], str] | None
+    ) -> list[Answer]:
+        """Cancel up to 100 orders; an answer or a refusal each, in order.
+
+        `key_of` makes the engine's key of an order's cancel, where the request has one.
+        """
+        done = self.pressure.take(key.id, len(order_ids))
+        commands = []
+        for order_id in order_ids:
+            command = {"kind": "cancel_order", "order_id": order_id, "owner": key.user_id}
+            if key_of is not None:
+                command["key"] = key_of(order_id)
+            commands.append(orjson.dumps(command))
+        return await self._engine.ask(commands, keyed=key_of is not None, done=done)
+
+    async def _decide(self, key: LiveKey, body: OrderBody, name: str) -> Ready:
+        """An order that may go to the engine. Raises PortalError for one that may not."""
+        wanted = wanted_order(body)
+        frame = await self._records.frame(wanted.market)
+        draft = read_draft(frame, wanted, now_ms())
+        engine_key = machine_key(key.user_id, name)
+        via = Via(key.id, key.max_open_orders or self._settings.gateway_key_open_orders)
+        if _needs_the_book(body) or body.authority is not None or _settles_elsewhere(body, frame):
+            signed = None
+            if body.authority is not None:
+                message = body.authority.message.model_dump()
+                signed = SignedAuthority(message, body.authority.signature)
+            prepared = await self._in_thread(
+                self._desk.prepare, key.user_id, wanted, signed, engine_key, via
+            )
+            return Ready(prepared.command, frame, key.user_id, body.client_id, prepared)
+        known = await self._records.known(key.user_id)
+        switches = await self._records.switched()
+        check_person(known.person, switches.methods.__contains__, draft)
+        question = question_of(key.user_id, draft)
+        if not switches.order_answer_seconds or not self._compliance.allows(question):
+            await self._compliance.require(question, switches.order_answer_seconds)
+        link = offer_link(self._sealer, engine_key) if wanted.private else None
+        command = place_command(
+            draft, key.user_id, known.facts, engine_key, link=link, **by_key(via)
+        )
+        return Ready(command, frame, key.user_id, body.client_id)
+
+    async def _told(self, ready: Ready, answer: Answer) -> Answer:
+        """The engine's answer in the machine's words."""
+        if not isinstance(answer, PortalError):
+            told = {name: answer.get(name) for name in ("order_id", "status", "trades")}
+            told["client_id"] = ready.client_id
+            return told
+        if isinstance(answer, Unavailable):
+            return answer  # It may have been placed: what was kept for it must stay.
+        if ready.prepared is not None and ready.prepared.digest is not None:
+            # What can't be taken back just now stays: an authority without an order opens nothing.
+            with suppress(Unavailable, Busy):
+                await self._in_thread(self._desk.refused, ready.user_id, ready.prepared, answer)
+                return answer
+        return in_words(answer, ready.frame)
+
+    async def _in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Blocking work; finished even when whoever asked goes away. Raises Busy."""
+        if self._asked >= MOST_ASKED:
+            raise Busy("The portal is busy.", hint="Try again in a second.")
+        self._asked += 1
+        working = self._loop.run_in_executor(self._threads, work, *arguments)
+        working.add_done_callback(self._answered)
+        try:
+            return await asyncio.shield(working)
+        except DBAPIError as error:
+            raise database_away() from error
+
+    def _answered(self, _: object) -> None:
+        self._asked -= 1
+
+
+def _needs_the_book(body: OrderBody) -> bool:
+    """Its worst price depends on who is there to trade with."""
+    return body.order_type == "market" or body.take_order is not None
+
+
+def _settles_elsewhere(body: OrderBody, frame: Frame) -> bool:
+    """On chain, where a seller's signature is kept first, or at once, where fees are asked for."""
+    market = frame.market
+    return market.settlement == "instant" or (market.escrow == "evm" and body.side == "sell")
