@@ -15,7 +15,7 @@ from portal.engine.connection import Connection, Identity, connect
 
 STANDBY, LEADING, BLOCKED = "standby", "leading", "blocked"
 WATCH_SECONDS = 0.5
-SAY_SECONDS = 5.0
+SAY_SECONDS = 1.0
 _log = structlog.get_logger("engine")
 _SAY = """
     INSERT INTO engine_status AS old (shard, engine, role, alarm, seq, since, at)

@@ -8,7 +8,7 @@ import asyncio
 import hmac
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 import orjson
