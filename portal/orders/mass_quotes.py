@@ -38,14 +38,15 @@ class MassQuotes:
         """
         with self.desk.database.reader() as session:
             frame = load_frame(session, market)
-            person = load_person(session, user_id, but_set=(market, quote_set))
+            person = load_person(
+                session, user_id, by_machine=via is not None, but_set=(market, quote_set)
+            )
+            enabled, count = self.desk.plugins.is_enabled, len(quotes)
             drafts, extras = [], []
             for place, (wanted, _) in enumerate(quotes):
                 with _naming(place):
                     draft = read_draft(frame, wanted, now_ms())
-                    check_person(
-                        person, self.desk.plugins.is_enabled, draft, new_orders=len(quotes)
-                    )
+                    check_person(person, enabled, draft, new_orders=count)
                     extras.append(self.desk.checked(session, user_id, frame, draft))
                     drafts.append(draft)
             facts = facts_of(session, user_id)

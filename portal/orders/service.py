@@ -1,7 +1,7 @@
 """Quoting and placing orders: people, plugins and signatures first, then the engine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select
@@ -142,10 +142,7 @@ class OrderDesk:
         with self.database.reader() as session:
             frame = load_frame(session, wanted.market)
             draft = read_draft(frame, wanted, now_ms())
-            person = load_person(session, user_id)
-            if via is not None:
-                # The engine counts the open orders of the key, by the key's own bound.
-                person = replace(person, open_orders=0)
+            person = load_person(session, user_id, by_machine=via is not None)
             check_person(person, self.plugins.is_enabled, draft)
             more = self.checked(session, user_id, frame, draft)
             facts = facts_of(session, user_id)
@@ -208,22 +205,33 @@ class OrderDesk:
 
 
 def load_person(
-    session: Session, user_id: int, *, but_set: tuple[str, str] | None = None
+    session: Session,
+    user_id: int,
+    *,
+    by_machine: bool = False,
+    but_set: tuple[str, str] | None = None,
 ) -> Person:
-    """What the tables say of a trader; `but_set` (market, quote set) is about to be replaced."""
-    mine = select(func.count()).where(Order.owner_id == user_id, Order.status == "open")
-    if but_set is not None:
-        market, quote_set = but_set
-        replaced = (Order.market_id == market) & (Order.quote_set == quote_set)
-        mine = mine.where(replaced.is_not(True))
+    """What the tables say of a trader; `but_set` (market, quote set) is about to be replaced.
+
+    A machine's open orders are counted by the engine, by its key, not here.
+    """
     accounts = select(PaymentAccount.id, PaymentAccount.method).where(
         PaymentAccount.user_id == user_id, PaymentAccount.removed_at.is_(None)
     )
     return Person(
         has_wallet=session.get_one(User, user_id).wallet_address is not None,
         accounts={row.id: row.method for row in session.execute(accounts)},
-        open_orders=session.scalar(mine) or 0,
+        open_orders=0 if by_machine else _open_orders(session, user_id, but_set),
     )
+
+
+def _open_orders(session: Session, user_id: int, but_set: tuple[str, str] | None) -> int:
+    mine = select(func.count()).where(Order.owner_id == user_id, Order.status == "open")
+    if but_set is not None:
+        market, quote_set = but_set
+        replaced = (Order.market_id == market) & (Order.quote_set == quote_set)
+        mine = mine.where(replaced.is_not(True))
+    return session.scalar(mine) or 0
 
 
 def in_words(refusal: PortalError, frame: Frame) -> PortalError:

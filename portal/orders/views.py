@@ -13,7 +13,10 @@ from portal.backoffice.acts import Act, Values, reason_field
 from portal.backoffice.context import reader, services, staff
 from portal.backoffice.pages import RecordView, Tab
 from portal.backoffice.panels import Column, Facts, Panel, Shown, Table
+from portal.orders.condition_words import in_words
+from portal.orders.hours import in_words as hours_in_words
 from portal.orders.models import Order
+from portal.orders.queries import load_frame
 from portal.trades.models import Trade
 
 
@@ -22,10 +25,26 @@ def order_price(order: Order) -> Shown:
     if order.price_kind == "floating":
         sign = "+" if (order.margin_bps or 0) >= 0 else "−"
         margin = f"{abs(order.margin_bps or 0) / 100:g}"
-        return Markup('index <span class="number">{}{}%</span>').format(sign, margin)
+        text = Markup('index <span class="number">{}{}%</span>').format(sign, margin)
+        return cells.joined(text, *_bounds(order))
     if order.price_ticks is None:
         return "market price"
     return cells.price(order.price_ticks, order.market_id)
+
+
+def _bounds(order: Order) -> list[Markup]:
+    found = []
+    for word, ticks in (("at least", order.floor_ticks), ("at most", order.ceiling_ticks)):
+        if ticks is not None:
+            found.append(Markup(" {} {}").format(word, cells.price(ticks, order.market_id)))
+    return found
+
+
+def order_state(order: Order) -> Shown:
+    """Open, filled or cancelled; paused while something keeps an open one out of the book."""
+    if order.status == "open" and order.paused is not None:
+        return cells.state("paused", tone="wait")
+    return cells.state(order.status)
 
 
 def _cancel(view: Any, order: Order, values: Values) -> str:
@@ -46,6 +65,7 @@ class OrderView(RecordView):
     empty_text = "Orders appear here when traders place them."
     tabs = (
         Tab("open", "Open", lambda: Order.status == "open"),
+        Tab("paused", "Paused", lambda: (Order.status == "open") & Order.paused.is_not(None)),
         Tab("filled", "Filled", lambda: Order.status == "filled"),
         Tab("cancelled", "Cancelled", lambda: Order.status == "cancelled"),
         Tab("all", "All orders"),
@@ -58,7 +78,7 @@ class OrderView(RecordView):
         Column("Price", order_price, align="right"),
         Column("Left", lambda row: cells.base_money(row.remaining, row.market_id), align="right"),
         Column("Of", lambda row: cells.base_money(row.quantity, row.market_id), align="right"),
-        Column("Status", lambda order: cells.state(order.status)),
+        Column("Status", lambda order: order_state(order)),
         Column("Placed", lambda order: cells.when(order.created_ms), sort="created_ms"),
     )
     acts = (
@@ -79,13 +99,13 @@ class OrderView(RecordView):
         return f"Order #{record.id}"
 
     def status_of(self, record: Any) -> Shown:
-        """Open, filled or cancelled."""
-        return cells.state(record.status)
+        """Open, paused, filled or cancelled."""
+        return order_state(record)
 
     def panels(self, record: Any) -> Sequence[Panel]:
         """Terms, progress, trades, history."""
         story = timeline_of("What happened", f"order:{record.id}")
-        return (_terms(record), _progress(record), _trades(record), story)
+        return (_terms(record), _manner(record), _progress(record), _trades(record), story)
 
 
 def _terms(order: Order) -> Facts:
@@ -98,10 +118,65 @@ def _terms(order: Order) -> Facts:
             ("Smallest trade", cells.base_money(order.min_trade, order.market_id)),
             ("Largest trade", cells.base_money(order.max_trade, order.market_id)),
             ("Payment", ", ".join(order.methods)),
-            ("Time in force", order.tif),
             ("Accepts fees up to", cells.percent_of_bps(order.max_fee_bps)),
+            ("Trades with", _lines(_conditions(order)) or "everybody"),
         ),
     )
+
+
+def _manner(order: Order) -> Facts:
+    """How the order behaves in the book."""
+    return Facts(
+        "In the book",
+        (
+            ("Time in force", _time_in_force(order)),
+            ("Only as a maker", "yes" if order.post_only else "no"),
+            ("Balance", "shared with other orders" if order.shared else "set aside for it"),
+            ("Working hours", _lines(hours_in_words(order.hours or ())) or "always"),
+            ("Meeting an own order", _SELF_TRADE.get(order.stp, order.stp)),
+            ("Seen by", "those who have its link" if order.link else "everybody"),
+            ("Placed by", _placed_by(order)),
+            ("Out of the book", _PAUSES.get(order.paused or "", order.paused or "no")),
+        ),
+    )
+
+
+_SELF_TRADE = {
+    "cancel_newest": "the newer one goes",
+    "cancel_oldest": "the older one goes",
+    "cancel_both": "both go",
+}
+_PAUSES = {
+    "owner": "paused by its owner",
+    "away": "its owner is on holiday",
+    "hours": "outside its working hours",
+    "balance": "the balance does not cover its smallest trade",
+}
+_TIMES_IN_FORCE = {
+    "GTC": "until it is cancelled",
+    "IOC": "what matches at once, the rest goes",
+    "FOK": "all of it at once or nothing",
+}
+
+
+def _time_in_force(order: Order) -> Shown:
+    if order.tif == "GTD":
+        return cells.joined("until ", cells.when(order.expires_ms))
+    return _TIMES_IN_FORCE.get(order.tif, order.tif)
+
+
+def _placed_by(order: Order) -> Shown:
+    by = cells.joined("API key ", cells.code(order.via)) if order.via else "its owner"
+    return cells.joined(by, f", quote set {order.quote_set}") if order.quote_set else by
+
+
+def _conditions(order: Order) -> list[str]:
+    frame = load_frame(reader(), order.market_id)
+    return in_words(order.conditions, frame.amount, frame.base.code)
+
+
+def _lines(sentences: Sequence[str]) -> Shown:
+    return Markup("<br>").join(sentences)
 
 
 def _progress(order: Order) -> Facts:
