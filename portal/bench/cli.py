@@ -54,6 +54,18 @@ def memory(options: Options, **rest: Any) -> None:
 
 
 @click.command()
+@with_options(rate=100, seconds=2.0, warmup=2.0)
+@click.option("--orders", default=1_000_000, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--snapshot/--no-snapshot", default=True, help="A snapshot was written after the book filled."
+)
+@click.option("--takeover/--no-takeover", default=True, help="A hot standby's takeover too.")
+def recovery(options: Options, **rest: Any) -> None:
+    """kill -9 with a million open orders: until orders are acknowledged again."""
+    _run("recovery", options, **rest)
+
+
+@click.command()
 @with_options(rate=10_000, seconds=600.0)
 @click.option(
     "--report",
@@ -75,4 +87,4 @@ def http_orders(options: Options, **rest: Any) -> None:
 
 
 commands.update(http=http_orders)
-commands.update(orders=orders, lifecycle=lifecycle, memory=memory, stress=stress)
+commands.update(orders=orders, lifecycle=lifecycle, memory=memory, recovery=recovery, stress=stress)

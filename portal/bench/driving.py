@@ -105,7 +105,7 @@ def drive(
         "problems": problems(report, lab.commands_of(plan.run)),
     }
     if result["problems"]:
-        click.echo(engine.last_words(), err=True)
+        lab.tell_logs()
     return result, report
 
 

@@ -61,9 +61,15 @@ class Lab:
             **{name.upper(): str(value) for name, value in changes.items()},
         }
 
-    def start_engine(self, *, profile: Path | None = None, wait: bool = True) -> "Engine":
-        """An engine on a free port; with `profile`, its profile is written there at its end."""
-        engine = Engine(self, free_port(), profile)
+    def start_engine(
+        self, *, profile: Path | None = None, port: int | None = None, wait: bool = True
+    ) -> "Engine":
+        """An engine, on a free port unless one is named.
+
+        With `profile`, its profile is written there at its end. A standby serves nobody: it is
+        not waited for.
+        """
+        engine = Engine(self, port or free_port(), profile)
         self._stack.callback(engine.stop)
         if wait:
             engine.wait_listening(engine.port)

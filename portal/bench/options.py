@@ -45,7 +45,9 @@ def _pairs(context: click.Context, parameter: click.Parameter, value: tuple[str,
     return {name: what for name, _, what in pairs}
 
 
-def with_options(rate: float, seconds: float = 60.0, connections: int = 4) -> Callable[[Any], Any]:
+def with_options(
+    rate: float, seconds: float = 60.0, warmup: float = 3.0, connections: int = 4
+) -> Callable[[Any], Any]:
     """The options of a bench that puts load on an engine; they arrive as one `Options`."""
 
     def decorate(command: Callable[..., Any]) -> Any:
@@ -62,14 +64,16 @@ def with_options(rate: float, seconds: float = 60.0, connections: int = 4) -> Ca
 
         call.__name__, call.__doc__ = command.__name__, command.__doc__
         call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-        for option in reversed(_declared(rate, seconds, connections)):
+        for option in reversed(_declared(rate, seconds, warmup, connections)):
             call = option(call)
         return call
 
     return decorate
 
 
-def _declared(rate: float, seconds: float, connections: int) -> list[Callable[[Any], Any]]:
+def _declared(
+    rate: float, seconds: float, warmup: float, connections: int
+) -> list[Callable[[Any], Any]]:
     number = click.FloatRange(min=0, min_open=True)
     return [
         click.option(
@@ -82,7 +86,7 @@ def _declared(rate: float, seconds: float, connections: int) -> list[Callable[[A
         click.option(
             "--warmup",
             type=click.FloatRange(min=0),
-            default=3.0,
+            default=warmup,
             show_default=True,
             help="Seconds at the same rate before that are not counted.",
         ),
