@@ -71,10 +71,39 @@ def web() -> None:
     _call("portal.run.web", "main")
 
 
-@main.command()
-def engine() -> None:
-    """Run the engine: the only writer of orders, trades and balances."""
+@main.group(cls=PortalGroup, invoke_without_command=True)
+@click.pass_context
+def engine(context: click.Context) -> None:
+    """The engine: the only writer of orders, trades and balances. Runs it when called alone."""
+    if context.invoked_subcommand is None:
+        _call("portal.engine.server", "main")
+
+
+@engine.command("run")
+def engine_run() -> None:
+    """Run an engine: it leads the shard, or follows the one that does and takes over."""
     _call("portal.engine.server", "main")
+
+
+@engine.command("snapshot")
+def engine_snapshot() -> None:
+    """Store what an engine needs for a quick start; the engines go on meanwhile."""
+    _call("portal.engine.maintenance", "write_snapshot")
+
+
+@engine.command("verify")
+def engine_verify() -> None:
+    """Replay the journal and compare it with every table; exit 1 on any difference."""
+    _call("portal.engine.maintenance", "verify")
+
+
+@engine.command("failover-demo")
+@click.option("--rounds", default=1, show_default=True, help="How often each part is killed.")
+@click.option("--rate", default=500, show_default=True, help="Orders a second meanwhile.")
+def engine_failover_demo(rounds: int, rate: int) -> None:
+    """Show a failover here: two PostgreSQL servers, two engines, and one of each killed."""
+    import_module("portal.core.logs").configure_logging()
+    sys.exit(import_module("portal.run.failover").main(rounds=rounds, rate=rate))
 
 
 @main.command()

@@ -104,12 +104,15 @@ def from_tables(connection: Connection, shard: str) -> Copy:
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
         with connection.transaction():
-            state = read_state(connection, shard)
-            row = connection.execute(
-                "SELECT journal_hash FROM shard WHERE name = %s", (shard,)
-            ).fetchone()
+            return read_tables(connection, shard)
     finally:
         connection.isolation_level = before
+
+
+def read_tables(connection: Connection, shard: str) -> Copy:
+    """The same within a transaction of the caller's, which sees one moment only."""
+    state = read_state(connection, shard)
+    row = connection.execute("SELECT journal_hash FROM shard WHERE name = %s", (shard,)).fetchone()
     return Copy(state, str(row[0]) if row else START)
 
 
