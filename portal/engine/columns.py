@@ -4,8 +4,9 @@ PostgreSQL's array literals are built by hand: a driver that adapts value by val
 than the matching does.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -31,13 +32,13 @@ class Columns:
         columns = model.__table__.columns
         self.names = tuple(names)
         self.types = tuple(_type_of(columns[name].type) for name in self.names)
+        self._values = attrgetter(*self.names)
+        self._writers = tuple(ARRAY_OF[type_] for type_ in self.types)
 
     def arrays(self, rows: Sequence[Any]) -> list[str]:
         """One array literal a column."""
-        return [
-            ARRAY_OF[type_]([getattr(row, name) for row in rows])
-            for name, type_ in zip(self.names, self.types, strict=True)
-        ]
+        columns = zip(*map(self._values, rows), strict=True)
+        return [write(column) for write, column in zip(self._writers, columns, strict=True)]
 
     def insert(self, table: str) -> str:
         """INSERT of all columns and `shard`; parameters: the shard, then the arrays."""
@@ -69,33 +70,49 @@ def _type_of(kind: Any) -> str:
     return next(name for type_, name in _TYPES if isinstance(kind, type_))
 
 
-def plain_array(values: Iterable[Any]) -> str:
+def plain_array(values: Sequence[Any]) -> str:
     """Of numbers and truth values: their text never holds anything that needs quotes."""
+    if (same := _all_same(values)) is not None:
+        return same
     return "{" + ",".join(map(str, values)).replace("None", "NULL") + "}"
 
 
 def text_array(values: Sequence[str | None]) -> str:
     """Of any text."""
+    if (same := _all_same(values)) is not None:
+        return same
     try:
         joined = '","'.join(values)  # type: ignore[arg-type]
     except TypeError:  # A None among them.
-        return "{" + ",".join("NULL" if v is None else _quoted(v) for v in values) + "}"
+        return "{" + ",".join(["NULL" if v is None else _quoted(v) for v in values]) + "}"
     if "\\" in joined or joined.count('"') != 2 * (len(values) - 1):
-        return "{" + ",".join(_quoted(v) for v in values if v is not None) + "}"
+        return "{" + ",".join([_quoted(v) for v in values if v is not None]) + "}"
     return '{"' + joined + '"}' if values else "{}"
 
 
 def json_array(values: Sequence[Any]) -> str:
     """Of anything JSON can say; None is NULL."""
-    return "{" + ",".join("NULL" if v is None else _quoted_json(v) for v in values) + "}"
+    written: dict[int, str] = {id(None): "NULL"}  # Orders share their methods and accounts.
+    parts = []
+    for value in values:
+        text = written.get(id(value))
+        if text is None:
+            text = written[id(value)] = _quoted(json_text(value))
+        parts.append(text)
+    return "{" + ",".join(parts) + "}"
+
+
+def _all_same(values: Sequence[Any]) -> str | None:
+    """The array when it holds one and the same thing only, as many columns do."""
+    if not values or values.count(values[0]) != len(values):
+        return None
+    first = values[0]
+    text = _quoted(first) if isinstance(first, str) else str(first).replace("None", "NULL")
+    return "{" + (text + ",") * (len(values) - 1) + text + "}"
 
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _quoted_json(value: Any) -> str:
-    return _quoted(json_text(value))
 
 
 def json_text(value: Any) -> str:
@@ -103,7 +120,7 @@ def json_text(value: Any) -> str:
     return orjson.dumps(value, default=asdict, option=_JSON_OPTIONS).decode()
 
 
-ARRAY_OF: dict[str, Callable[[list[Any]], str]] = {
+ARRAY_OF: dict[str, Callable[[Sequence[Any]], str]] = {
     "int8": plain_array,
     "bool": plain_array,
     "text": text_array,
