@@ -38,13 +38,14 @@ const maker = (nickname: string, trades: number, rate: string | null) => ({
 })
 const offer = (order_id: number, side: string, price: string, more: object = {}) => ({
   order_id, side, price, price_kind: 'fixed', margin_bps: null, available: '1250.000000', min_trade: '20.000000',
-  max_trade: '800.000000', methods: ['sepa'], paused: false, own: false, maker: maker('lena_m', 214, '0.986'), ...more,
+  max_trade: '800.000000', methods: ['sepa'], floor: null, ceiling: null, expires_at: null, conditions: null, unmet: null, private: false, paused: false, own: false, maker: maker('lena_m', 214, '0.986'), ...more,
 })
 const offers: Record<string, object[]> = {
   sell: [
     offer(11, 'sell', '0.9230'),
     offer(12, 'sell', '0.9251', { price_kind: 'floating', margin_bps: 40, available: '480.500000', maker: maker('otc-desk', 1032, '0.997') }),
     offer(13, 'sell', '0.9260', { own: true, maker: maker('alice', 3, '1.0') }),
+    offer(15, 'sell', '0.9265', { conditions: { words: ['Identity tier 2 or higher.', 'At least 10 completed trades.'] }, unmet: 'It asks for 10 completed trades; you have 2.' }),
     offer(14, 'sell', '0.9275', { price_kind: 'floating', margin_bps: 65, paused: 'no_price', maker: maker('newcomer', 0, null) }),
   ],
   buy: [offer(21, 'buy', '0.9180', { maker: maker('bob', 12, '0.923') }), offer(22, 'buy', '0.9125', { available: '90.00' })],
@@ -94,7 +95,7 @@ const trades: Trade[] = [
   trade(106, 'seller', 'held', { payment: null, reason: 'Over the limit of your tier' }),
 ]
 const orders = [
-  { id: 31, market: 'USDT-EUR', side: 'sell', order_type: 'limit', price_kind: 'floating', price: null, effective_price: '0.9260', margin_bps: 50, quantity: '500.000000', remaining: '380.000000', min_trade: '10.000000', max_trade: '500.000000', methods: ['sepa'], tif: 'GTC', status: 'open', paused: null, reason: null, held: '383.800000', created_at: ago(3600), trades: [101] },
+  { id: 31, market: 'USDT-EUR', side: 'sell', order_type: 'limit', price_kind: 'floating', price: null, effective_price: '0.9260', margin_bps: 50, floor: '0.9100', ceiling: '0.9500', expires_at: ago(-86400 * 3), post_only: true, conditions: { words: ['Identity tier 2 or higher.'] }, paused_by: null, quantity: '500.000000', remaining: '380.000000', min_trade: '10.000000', max_trade: '500.000000', methods: ['sepa'], tif: 'GTC', status: 'open', paused: null, reason: null, held: '383.800000', created_at: ago(3600), trades: [101] },
   { id: 32, market: 'BTC-EUR', side: 'buy', order_type: 'limit', price_kind: 'floating', price: null, effective_price: null, margin_bps: -25, quantity: '0.05000000', remaining: '0.05000000', min_trade: '0.00100000', max_trade: '0.05000000', methods: ['sepa'], tif: 'GTC', status: 'open', paused: 'no_price', reason: null, held: '0', created_at: ago(86400 * 9), trades: [] },
   { id: 30, market: 'USDT-EUR', side: 'buy', order_type: 'market', price_kind: 'fixed', price: null, effective_price: '0.9230', margin_bps: null, quantity: '100.000000', remaining: '0.000000', min_trade: '10.000000', max_trade: '100.000000', methods: ['sepa'], tif: 'IOC', status: 'filled', paused: null, reason: null, held: '0', created_at: ago(90000), trades: [105] },
 ]

@@ -1,7 +1,17 @@
 import { computed } from 'vue'
 import { describe, expect, it } from 'vitest'
-import type { Market, Offer } from '@/api/types'
-import { brokenLimit, fiatOf, linkedMoney, marginBps, newForm, offerMost, toRequest } from '@/views/market/order-form'
+import type { Market, Offer, Order } from '@/api/types'
+import {
+  brokenLimit,
+  changeForm,
+  fiatOf,
+  linkedMoney,
+  marginBps,
+  newForm,
+  offerMost,
+  toChange,
+  toRequest,
+} from '@/views/market/order-form'
 import { ibanGroups, ibanLooksRight } from '@/accounts/iban'
 
 const market = {
@@ -29,6 +39,31 @@ describe('an order', () => {
     expect(toRequest(form, market, intent)).toBeNull()
     Object.assign(form, { orderType: 'market' })
     expect(toRequest(form, market, intent)).not.toHaveProperty('price')
+  })
+  it('stands until its date, bounded, and only waits when it stands', () => {
+    const intent = { kind: 'post' as const, side: 'sell' as const }
+    const form = newForm(market, intent)
+    Object.assign(form, { quantity: '500', priceKind: 'floating', margin: '1', floor: '0,91', ceiling: '', postOnly: true })
+    expect(toRequest(form, market, intent)).toMatchObject({ floor: '0.91', tif: 'GTC', post_only: true })
+    expect(toRequest(form, market, intent)).not.toHaveProperty('ceiling')
+    form.tif = 'GTD'
+    expect(toRequest(form, market, intent)).toBeNull()
+    form.until = '2030-01-31T18:00'
+    expect(toRequest(form, market, intent)).toMatchObject({ expires_at: new Date('2030-01-31T18:00').toISOString() })
+    form.tif = 'FOK'
+    expect(toRequest(form, market, intent)).not.toHaveProperty('post_only')
+    expect(toRequest(form, market, intent)).not.toHaveProperty('expires_at')
+  })
+  it('is changed only where it is different', () => {
+    const fixed = { price_kind: 'fixed', price: '0.9200', margin_bps: null, floor: null, ceiling: null, remaining: '500.000000' } as Order
+    const form = changeForm(fixed)
+    expect(toChange(fixed, form)).toBeNull()
+    expect(toChange(fixed, { ...form, remaining: '400', price: '0.92' })).toEqual({ remaining: '400' })
+    const floating = { ...fixed, price_kind: 'floating', price: null, margin_bps: 125, floor: '0.9100' } as Order
+    const moving = changeForm(floating)
+    expect(moving.margin).toBe('1.25')
+    expect(toChange(floating, moving)).toBeNull()
+    expect(toChange(floating, { ...moving, margin: '-0.5', ceiling: '0.95' })).toEqual({ margin_bps: -50, ceiling: '0.95' })
   })
   it('is nothing without an amount', () => {
     const intent = { kind: 'post' as const, side: 'buy' as const }

@@ -41,6 +41,10 @@ export const api = {
     get<T.OrderPage>(withQuery('/orders', { status, before })),
   order: (id: number) => get<T.Order>(`/orders/${id}`),
   cancelOrder: (id: number, key: string) => post<T.Order>(`/orders/${id}/cancel`, {}, key),
+  pauseOrder: (id: number) => post<T.Order>(`/orders/${id}/pause`, {}),
+  resumeOrder: (id: number) => post<T.Order>(`/orders/${id}/resume`, {}),
+  amendOrder: (id: number, body: T.OrderChange, key: string) =>
+    request<T.Placed>('PATCH', `/orders/${id}`, { body, key }),
 
   trades: (open: boolean, before?: number) =>
     get<T.TradePage>(withQuery('/trades', { open: String(open), before })),

@@ -198,7 +198,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Offers of a market; those of the caller are marked. */
+        /** Offers of a market; those of the caller are marked, and what keeps them from one is told. */
         get: operations["list_offers"];
         put?: never;
         post?: never;
@@ -219,6 +219,58 @@ export interface paths {
         get: operations["get_me"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My API keys. */
+        get: operations["list_api_keys"];
+        put?: never;
+        /** Make an API key; needs a fresh code of my authenticator. */
+        post: operations["create_api_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/api-keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke an API key; from now on nothing signed with it is accepted. */
+        delete: operations["revoke_api_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/away": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A holiday: all my orders leave the book until I am back. */
+        post: operations["set_away"];
         delete?: never;
         options?: never;
         head?: never;
@@ -328,6 +380,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/offers/{order_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One offer; a private one by its link. Whether the caller meets its conditions is in it. */
+        get: operations["get_offer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/orders": {
         parameters: {
             query?: never;
@@ -340,6 +409,27 @@ export interface paths {
         put?: never;
         /** Place an order; whatever matches is traded at once. */
         post: operations["place_order"];
+        /** Take all my orders out of the book, of one market or side where named. */
+        delete: operations["cancel_orders"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/mass-quote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace all orders of a quote set by these, in one step.
+         * @description A quote that can't be right refuses the whole request; one that the engine refuses leaves the others standing.
+         */
+        post: operations["mass_quote"];
         delete?: never;
         options?: never;
         head?: never;
@@ -377,7 +467,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Change an order that stands in the book; it may trade at once. */
+        patch: operations["amend_order"];
         trace?: never;
     };
     "/api/v1/orders/{order_id}/cancel": {
@@ -391,6 +482,40 @@ export interface paths {
         put?: never;
         /** Take what is left of an order out of the book. */
         post: operations["cancel_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/{order_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an order out of the book for a while; it keeps what it holds. */
+        post: operations["pause_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/{order_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a paused order back into the book; it may trade at once. */
+        post: operations["resume_order"];
         delete?: never;
         options?: never;
         head?: never;
@@ -572,6 +697,119 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AmendBody
+         * @description What of a resting order shall be different. `remaining` is what is still to be traded.
+         *
+         *     Less of it, or other limits of a trade, keep the order's place in the queue; more of it or
+         *     another price give it the last one, and it may match at once.
+         */
+        AmendBody: {
+            /**
+             * Price
+             * @default null
+             */
+            price?: string | null;
+            /**
+             * Margin Bps
+             * @default null
+             */
+            margin_bps?: number | null;
+            /**
+             * Floor
+             * @default null
+             */
+            floor?: string | null;
+            /**
+             * Ceiling
+             * @default null
+             */
+            ceiling?: string | null;
+            /**
+             * Remaining
+             * @default null
+             */
+            remaining?: string | null;
+            /**
+             * Min Trade
+             * @default null
+             */
+            min_trade?: string | null;
+            /**
+             * Max Trade
+             * @default null
+             */
+            max_trade?: string | null;
+            /**
+             * Expires At
+             * @default null
+             */
+            expires_at?: string | null;
+        };
+        /**
+         * ApiKeyAnswer
+         * @description One of my API keys, without its secret.
+         */
+        ApiKeyAnswer: {
+            /** Id */
+            id: string;
+            /** Label */
+            label: string;
+            /**
+             * Algorithm
+             * @enum {string}
+             */
+            algorithm: "hmac-sha256" | "ed25519";
+            /** Scopes */
+            scopes: ("read" | "trade")[];
+            /** Networks */
+            networks: string[];
+            /** Max Open Orders */
+            max_open_orders: number | null;
+            /** Created At */
+            created_at: string;
+        };
+        /**
+         * ApiKeyBody
+         * @description A new key. `public_key`: the 32 bytes of an Ed25519 key in base64, for that kind only.
+         */
+        ApiKeyBody: {
+            /** Label */
+            label: string;
+            /**
+             * Algorithm
+             * @default hmac-sha256
+             * @enum {string}
+             */
+            algorithm?: "hmac-sha256" | "ed25519";
+            /**
+             * Public Key
+             * @default null
+             */
+            public_key?: string | null;
+            /** Scopes */
+            scopes: ("read" | "trade")[];
+            /** Networks */
+            networks?: string[];
+            /**
+             * Max Open Orders
+             * @default null
+             */
+            max_open_orders?: number | null;
+            /**
+             * Code
+             * @description Code of the authenticator app.
+             */
+            code: string;
+        };
+        /**
+         * ApiKeysAnswer
+         * @description My API keys that were not revoked.
+         */
+        ApiKeysAnswer: {
+            /** Keys */
+            keys: components["schemas"]["ApiKeyAnswer"][];
+        };
+        /**
          * AuthorityBody
          * @description A signed order authority: the message of the quote's typed data, and the signature.
          */
@@ -610,6 +848,22 @@ export interface components {
             deadline: string;
             /** Nonce */
             nonce: string;
+        };
+        /**
+         * AwayAnswer
+         * @description Whether the caller is on holiday.
+         */
+        AwayAnswer: {
+            /** Away */
+            away: boolean;
+        };
+        /**
+         * AwayBody
+         * @description On holiday, or back.
+         */
+        AwayBody: {
+            /** Away */
+            away: boolean;
         };
         /**
          * BalanceView
@@ -693,6 +947,22 @@ export interface components {
             reason?: string | null;
         };
         /**
+         * CancelQuery
+         * @description Which of the caller's open orders; all of them if nothing is said.
+         */
+        CancelQuery: {
+            /**
+             * Market
+             * @default null
+             */
+            market?: string | null;
+            /**
+             * Side
+             * @default null
+             */
+            side?: ("buy" | "sell") | null;
+        };
+        /**
          * CancelSignatures
          * @description A signed cancellation.
          */
@@ -702,6 +972,14 @@ export interface components {
              * @default null
              */
             cancel?: string | null;
+        };
+        /**
+         * CancelledAnswer
+         * @description The orders that were taken out of the book.
+         */
+        CancelledAnswer: {
+            /** Cancelled */
+            cancelled: number[];
         };
         /**
          * ChainAnswer
@@ -723,6 +1001,60 @@ export interface components {
          */
         ClaimBody: {
             signatures: components["schemas"]["SettleSignatures"];
+        };
+        /**
+         * ConditionsBody
+         * @description Who the order trades with. `first_trade_max`: with people without a completed trade.
+         */
+        ConditionsBody: {
+            /**
+             * Min Kyc Tier
+             * @default 0
+             */
+            min_kyc_tier?: number;
+            /**
+             * Min Completed Trades
+             * @default 0
+             */
+            min_completed_trades?: number;
+            /**
+             * Min Completion Rate
+             * @default null
+             * @example 0.95
+             */
+            min_completion_rate?: string | null;
+            /**
+             * Min Account Days
+             * @default 0
+             */
+            min_account_days?: number;
+            /**
+             * First Trade Max
+             * @default null
+             */
+            first_trade_max?: string | null;
+            /** Regions */
+            regions?: string[];
+        };
+        /**
+         * ConditionsView
+         * @description The same as shown to others; `words` has a sentence for each.
+         */
+        ConditionsView: {
+            /** Min Kyc Tier */
+            min_kyc_tier: number;
+            /** Min Completed Trades */
+            min_completed_trades: number;
+            /** Min Completion Rate */
+            min_completion_rate: string | null;
+            /** Min Account Days */
+            min_account_days: number;
+            /** First Trade Max */
+            first_trade_max: string | null;
+            /** Regions */
+            regions: string[];
+            /** Words */
+            words: string[];
         };
         /**
          * ConfigAnswer
@@ -819,7 +1151,9 @@ export interface components {
         };
         /**
          * EntryView
-         * @description One line of a person's ledger: by how much a pocket changed, and what it held then.
+         * @description A transfer as one of a person's accounts sees it: by how much it changed, what it held then.
+         *
+         *     A transfer between two accounts of one person is two of these with the same `id`.
          */
         EntryView: {
             /** Id */
@@ -984,6 +1318,19 @@ export interface components {
             reason: string | null;
         };
         /**
+         * HoursBody
+         * @description Working hours in the time zone `zone`. They are kept in UTC as they are at that moment.
+         */
+        HoursBody: {
+            /**
+             * Zone
+             * @example Europe/Berlin
+             */
+            zone: string;
+            /** Spans */
+            spans: components["schemas"]["SpanBody"][];
+        };
+        /**
          * IdempotencyHeaders
          * @description The key that makes a repeated request harmless.
          */
@@ -1037,7 +1384,7 @@ export interface components {
         LedgerAnswer: components["schemas"]["LedgerPage"];
         /**
          * LedgerPage
-         * @description Lines, newest first; `next` goes into `before` for the page after.
+         * @description Entries, newest first; `next` goes into `before` for the page after.
          */
         LedgerPage: {
             /** Entries */
@@ -1101,6 +1448,11 @@ export interface components {
         /**
          * MarketView
          * @description A market and its terms. Windows are seconds.
+         *
+         *     `status`: `halted` takes no orders, `auction` takes them and matches when it opens; `notice`
+         *     says so in a sentence. `settlement`: `trade` waits for money, `instant` moves both coins in
+         *     the ledger at once. A limit price is at most `band_bps` from the index, an order is its
+         *     owner's to change after `min_rest_ms`, a person has at most `max_open_orders`; 0: no limit.
          */
         MarketView: {
             /** Id */
@@ -1126,14 +1478,30 @@ export interface components {
              * @enum {string}
              */
             escrow: "evm" | "ledger";
-            /** Status */
-            status: string;
+            /**
+             * Settlement
+             * @enum {string}
+             */
+            settlement: "trade" | "instant";
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "open" | "halted" | "auction";
+            /** Notice */
+            notice: string | null;
             /** Payment Seconds */
             payment_seconds: number;
             /** Release Seconds */
             release_seconds: number;
             /** Max Fee Bps */
             max_fee_bps: number;
+            /** Band Bps */
+            band_bps: number;
+            /** Min Rest Ms */
+            min_rest_ms: number;
+            /** Max Open Orders */
+            max_open_orders: number;
             /** Methods */
             methods: string[];
             index: components["schemas"]["MarketIndex"];
@@ -1149,6 +1517,32 @@ export interface components {
         MarketsAnswer: {
             /** Markets */
             markets: components["schemas"]["MarketView"][];
+        };
+        /**
+         * MassQuoteAnswer
+         * @description What became of each quote, in the order they were sent.
+         */
+        MassQuoteAnswer: {
+            /** Quotes */
+            quotes: components["schemas"]["QuotedAnswer"][];
+        };
+        /**
+         * MassQuoteBody
+         * @description Orders that replace all of the caller's orders of this market with the same `quote_set`.
+         */
+        MassQuoteBody: {
+            /**
+             * Market
+             * @example USDT-EUR
+             */
+            market: string;
+            /**
+             * Quote Set
+             * @example main
+             */
+            quote_set: string;
+            /** Quotes */
+            quotes: components["schemas"]["PlacedTerms"][];
         };
         /**
          * Me
@@ -1212,12 +1606,58 @@ export interface components {
             methods: components["schemas"]["MethodAnswer"][];
         };
         /**
+         * NewApiKeyAnswer
+         * @description A key just made; the secret of an HMAC key is shown this once.
+         */
+        NewApiKeyAnswer: {
+            /** Id */
+            id: string;
+            /** Label */
+            label: string;
+            /**
+             * Algorithm
+             * @enum {string}
+             */
+            algorithm: "hmac-sha256" | "ed25519";
+            /** Scopes */
+            scopes: ("read" | "trade")[];
+            /** Networks */
+            networks: string[];
+            /** Max Open Orders */
+            max_open_orders: number | null;
+            /** Created At */
+            created_at: string;
+            /** Secret */
+            secret: string | null;
+        };
+        /**
+         * OfferAnswer
+         * @description One offer.
+         */
+        OfferAnswer: components["schemas"]["OfferView"];
+        /**
+         * OfferQuery
+         * @description The link of a private offer.
+         */
+        OfferQuery: {
+            /**
+             * Link
+             * @default null
+             */
+            link?: string | null;
+        };
+        /**
          * OfferView
          * @description An order of somebody as a choice for others. `paused` says why it can't be taken now.
+         *
+         *     `unmet` is the condition that the caller does not satisfy, in a sentence; None when they
+         *     satisfy all, or nobody is logged in. `max_trade` is the most that the caller may take.
          */
         OfferView: {
             /** Order Id */
             order_id: number;
+            /** Market */
+            market: string;
             /**
              * Side
              * @enum {string}
@@ -1232,6 +1672,10 @@ export interface components {
             price_kind: "fixed" | "floating";
             /** Margin Bps */
             margin_bps: number | null;
+            /** Floor */
+            floor: string | null;
+            /** Ceiling */
+            ceiling: string | null;
             /** Available */
             available: string;
             /** Min Trade */
@@ -1240,6 +1684,13 @@ export interface components {
             max_trade: string;
             /** Methods */
             methods: string[];
+            /** Expires At */
+            expires_at: string | null;
+            conditions: components["schemas"]["ConditionsView"] | null;
+            /** Unmet */
+            unmet: string | null;
+            /** Private */
+            private: boolean;
             /** Paused */
             paused: string | null;
             /** Own */
@@ -1283,13 +1734,10 @@ export interface components {
         /**
          * OrderBody
          * @description A new order: the quoted body with accounts to be paid on, and the signed authority.
+         *
+         *     `client_id` is a machine's own name of the order; a retry under it is the same order.
          */
         OrderBody: {
-            /**
-             * Market
-             * @example USDT-EUR
-             */
-            market: string;
             /**
              * Side
              * @enum {string}
@@ -1317,6 +1765,16 @@ export interface components {
              */
             margin_bps?: number | null;
             /**
+             * Floor
+             * @default null
+             */
+            floor?: string | null;
+            /**
+             * Ceiling
+             * @default null
+             */
+            ceiling?: string | null;
+            /**
              * Quantity
              * @description A plain decimal number.
              * @example 12.5
@@ -1335,22 +1793,67 @@ export interface components {
             /** Methods */
             methods: string[];
             /**
-             * Take Order
-             * @default null
-             */
-            take_order?: number | null;
-            /** Payment Accounts */
-            payment_accounts?: {
-                [key: string]: number;
-            };
-            /**
              * Tif
              * @default GTC
              * @enum {string}
              */
-            tif?: "GTC" | "IOC";
+            tif?: "GTC" | "GTD" | "IOC" | "FOK";
+            /**
+             * Expires At
+             * @default null
+             */
+            expires_at?: string | null;
+            /**
+             * Post Only
+             * @default false
+             */
+            post_only?: boolean;
+            /**
+             * Shared
+             * @default false
+             */
+            shared?: boolean;
+            /**
+             * Stp
+             * @default cancel_newest
+             * @enum {string}
+             */
+            stp?: "cancel_newest" | "cancel_oldest" | "cancel_both";
+            /** @default null */
+            hours?: components["schemas"]["HoursBody"] | null;
+            /** @default null */
+            conditions?: components["schemas"]["ConditionsBody"] | null;
+            /**
+             * Private
+             * @default false
+             */
+            private?: boolean;
+            /** Payment Accounts */
+            payment_accounts?: {
+                [key: string]: number;
+            };
             /** @default null */
             authority?: components["schemas"]["AuthorityBody"] | null;
+            /**
+             * Market
+             * @example USDT-EUR
+             */
+            market: string;
+            /**
+             * Take Order
+             * @default null
+             */
+            take_order?: number | null;
+            /**
+             * Link
+             * @default null
+             */
+            link?: string | null;
+            /**
+             * Client Id
+             * @default null
+             */
+            client_id?: string | null;
         };
         /**
          * OrderPage
@@ -1365,6 +1868,9 @@ export interface components {
         /**
          * OrderQuote
          * @description An order before it is placed: what it would cost, reserve, and must be signed for it.
+         *
+         *     `reserve` is what must be available of `reserve_asset`. A `shared` order needs it when it
+         *     matches.
          */
         OrderQuote: {
             /** Price */
@@ -1374,6 +1880,8 @@ export interface components {
             fee: components["schemas"]["FeePreview"] | null;
             /** Reserve */
             reserve: string | null;
+            /** Reserve Asset */
+            reserve_asset: string | null;
             index: components["schemas"]["IndexAt"];
             /** Warnings */
             warnings: string[];
@@ -1385,6 +1893,10 @@ export interface components {
         /**
          * OrderView
          * @description A person's own order. `held` is what of their balance backs it.
+         *
+         *     `paused` says why it does not trade now, `paused_by` what took it out of the book: its owner,
+         *     their holiday, its working hours or a balance that is too small. `hours` are UTC, told in
+         *     words. `link` is the secret of a private order.
          */
         OrderView: {
             /** Id */
@@ -1412,6 +1924,10 @@ export interface components {
             effective_price: string | null;
             /** Margin Bps */
             margin_bps: number | null;
+            /** Floor */
+            floor: string | null;
+            /** Ceiling */
+            ceiling: string | null;
             /** Quantity */
             quantity: string;
             /** Remaining */
@@ -1426,7 +1942,27 @@ export interface components {
              * Tif
              * @enum {string}
              */
-            tif: "GTC" | "IOC";
+            tif: "GTC" | "GTD" | "IOC" | "FOK";
+            /** Expires At */
+            expires_at: string | null;
+            /** Post Only */
+            post_only: boolean;
+            /** Shared */
+            shared: boolean;
+            /**
+             * Stp
+             * @enum {string}
+             */
+            stp: "cancel_newest" | "cancel_oldest" | "cancel_both";
+            /** Hours */
+            hours: string[];
+            conditions: components["schemas"]["ConditionsView"] | null;
+            /** Link */
+            link: string | null;
+            /** Quote Set */
+            quote_set: string | null;
+            /** Via */
+            via: string | null;
             /**
              * Status
              * @enum {string}
@@ -1434,6 +1970,8 @@ export interface components {
             status: "open" | "filled" | "cancelled";
             /** Paused */
             paused: string | null;
+            /** Paused By */
+            paused_by: ("owner" | "away" | "hours" | "balance") | null;
             /** Reason */
             reason: string | null;
             /** Held */
@@ -1564,7 +2102,7 @@ export interface components {
         };
         /**
          * PlacedAnswer
-         * @description The new order and the trades it made at once.
+         * @description The order and the trades it made at once.
          */
         PlacedAnswer: {
             order: components["schemas"]["OrderView"];
@@ -1572,30 +2110,10 @@ export interface components {
             trades: number[];
         };
         /**
-         * PriceExplained
-         * @description The index price when the trade was matched, and what it was made from.
+         * PlacedTerms
+         * @description Terms with accounts to be paid on, and the signed authority where the chain keeps coins.
          */
-        PriceExplained: {
-            /** Index */
-            index: string | null;
-            /** Sources */
-            sources: components["schemas"]["SourceView"][];
-        };
-        /**
-         * QuoteAnswer
-         * @description What the order would cost, reserve and must be signed for it.
-         */
-        QuoteAnswer: components["schemas"]["OrderQuote"];
-        /**
-         * QuoteBody
-         * @description An order as wanted. A fixed limit order has a price, a floating one a margin.
-         */
-        QuoteBody: {
-            /**
-             * Market
-             * @example USDT-EUR
-             */
-            market: string;
+        PlacedTerms: {
             /**
              * Side
              * @enum {string}
@@ -1623,6 +2141,16 @@ export interface components {
              */
             margin_bps?: number | null;
             /**
+             * Floor
+             * @default null
+             */
+            floor?: string | null;
+            /**
+             * Ceiling
+             * @default null
+             */
+            ceiling?: string | null;
+            /**
              * Quantity
              * @description A plain decimal number.
              * @example 12.5
@@ -1641,10 +2169,183 @@ export interface components {
             /** Methods */
             methods: string[];
             /**
+             * Tif
+             * @default GTC
+             * @enum {string}
+             */
+            tif?: "GTC" | "GTD" | "IOC" | "FOK";
+            /**
+             * Expires At
+             * @default null
+             */
+            expires_at?: string | null;
+            /**
+             * Post Only
+             * @default false
+             */
+            post_only?: boolean;
+            /**
+             * Shared
+             * @default false
+             */
+            shared?: boolean;
+            /**
+             * Stp
+             * @default cancel_newest
+             * @enum {string}
+             */
+            stp?: "cancel_newest" | "cancel_oldest" | "cancel_both";
+            /** @default null */
+            hours?: components["schemas"]["HoursBody"] | null;
+            /** @default null */
+            conditions?: components["schemas"]["ConditionsBody"] | null;
+            /**
+             * Private
+             * @default false
+             */
+            private?: boolean;
+            /** Payment Accounts */
+            payment_accounts?: {
+                [key: string]: number;
+            };
+            /** @default null */
+            authority?: components["schemas"]["AuthorityBody"] | null;
+        };
+        /**
+         * PriceExplained
+         * @description The index price when the trade was matched, and what it was made from.
+         */
+        PriceExplained: {
+            /** Index */
+            index: string | null;
+            /** Sources */
+            sources: components["schemas"]["SourceView"][];
+        };
+        /**
+         * QuoteAnswer
+         * @description What the order would cost, reserve and must be signed for it.
+         */
+        QuoteAnswer: components["schemas"]["OrderQuote"];
+        /**
+         * QuoteBody
+         * @description An order as wanted. `take_order` names an offer to trade with, `link` opens a private one.
+         */
+        QuoteBody: {
+            /**
+             * Side
+             * @enum {string}
+             */
+            side: "buy" | "sell";
+            /**
+             * Order Type
+             * @enum {string}
+             */
+            order_type: "limit" | "market";
+            /**
+             * Price Kind
+             * @default fixed
+             * @enum {string}
+             */
+            price_kind?: "fixed" | "floating";
+            /**
+             * Price
+             * @default null
+             */
+            price?: string | null;
+            /**
+             * Margin Bps
+             * @default null
+             */
+            margin_bps?: number | null;
+            /**
+             * Floor
+             * @default null
+             */
+            floor?: string | null;
+            /**
+             * Ceiling
+             * @default null
+             */
+            ceiling?: string | null;
+            /**
+             * Quantity
+             * @description A plain decimal number.
+             * @example 12.5
+             */
+            quantity: string;
+            /**
+             * Min Trade
+             * @default null
+             */
+            min_trade?: string | null;
+            /**
+             * Max Trade
+             * @default null
+             */
+            max_trade?: string | null;
+            /** Methods */
+            methods: string[];
+            /**
+             * Tif
+             * @default GTC
+             * @enum {string}
+             */
+            tif?: "GTC" | "GTD" | "IOC" | "FOK";
+            /**
+             * Expires At
+             * @default null
+             */
+            expires_at?: string | null;
+            /**
+             * Post Only
+             * @default false
+             */
+            post_only?: boolean;
+            /**
+             * Shared
+             * @default false
+             */
+            shared?: boolean;
+            /**
+             * Stp
+             * @default cancel_newest
+             * @enum {string}
+             */
+            stp?: "cancel_newest" | "cancel_oldest" | "cancel_both";
+            /** @default null */
+            hours?: components["schemas"]["HoursBody"] | null;
+            /** @default null */
+            conditions?: components["schemas"]["ConditionsBody"] | null;
+            /**
+             * Private
+             * @default false
+             */
+            private?: boolean;
+            /**
+             * Market
+             * @example USDT-EUR
+             */
+            market: string;
+            /**
              * Take Order
              * @default null
              */
             take_order?: number | null;
+            /**
+             * Link
+             * @default null
+             */
+            link?: string | null;
+        };
+        /**
+         * QuotedAnswer
+         * @description What became of one quote: an order with its trades, or a refusal.
+         */
+        QuotedAnswer: {
+            order: components["schemas"]["OrderView"] | null;
+            /** Trades */
+            trades: number[];
+            error: components["schemas"]["ErrorDetail"] | null;
         };
         /**
          * ReleaseBody
@@ -1769,6 +2470,24 @@ export interface components {
             used: boolean;
             /** Reason */
             reason: string | null;
+        };
+        /**
+         * SpanBody
+         * @description From `start` to `end` on each of `days`; an end not after the start is the next day's.
+         */
+        SpanBody: {
+            /** Days */
+            days: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+            /**
+             * Start
+             * @example 09:00
+             */
+            start: string;
+            /**
+             * End
+             * @example 09:00
+             */
+            end: string;
         };
         /**
          * StatementBody
@@ -2933,6 +3652,319 @@ export interface operations {
             };
         };
     };
+    list_api_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeysAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    create_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewApiKeyAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    revoke_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    set_away: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AwayBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AwayAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     my_balances: {
         parameters: {
             query?: never;
@@ -3457,6 +4489,75 @@ export interface operations {
             };
         };
     };
+    get_offer: {
+        parameters: {
+            query?: {
+                link?: string | null;
+            };
+            header?: never;
+            path: {
+                order_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     list_orders: {
         parameters: {
             query?: {
@@ -3539,6 +4640,200 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PlacedAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    cancel_orders: {
+        parameters: {
+            query?: {
+                market?: string | null;
+                side?: ("buy" | "sell") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CancelledAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    mass_quote: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 8 to 64 of A-Z a-z 0-9 _ -; new for each act, the same for its retries. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MassQuoteBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MassQuoteAnswer"];
                 };
             };
             /** @description Unauthorized */
@@ -3778,7 +5073,296 @@ export interface operations {
             };
         };
     };
+    amend_order: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 8 to 64 of A-Z a-z 0-9 _ -; new for each act, the same for its retries. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                order_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AmendBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlacedAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     cancel_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    pause_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    resume_order: {
         parameters: {
             query?: never;
             header?: never;

@@ -1,5 +1,5 @@
 import { computed, reactive, type ComputedRef } from 'vue'
-import type { Market, Offer, OrderRequest, OrderType, PriceKind, Side } from '@/api/types'
+import type { Market, Offer, Order, OrderChange, OrderRequest, OrderType, PriceKind, Side, TimeInForce } from '@/api/types'
 import { compare, decimal, divide, floorTo, multiply, parseTyped, rescale, text, typedAmount } from '@/money/decimal'
 import { compact } from '@/money/format'
 
@@ -13,9 +13,16 @@ export interface OrderForm {
   price: string
   /** per cent over (or under) the index */
   margin: string
+  /** bounds of a floating price */
+  floor: string
+  ceiling: string
   quantity: string
   minTrade: string
   maxTrade: string
+  tif: TimeInForce
+  /** as a datetime-local input has it, in this device's time zone */
+  until: string
+  postOnly: boolean
   method: string
   account: number | null
 }
@@ -29,9 +36,14 @@ export function newForm(market: Market, intent: Intent): OrderForm {
     priceKind: 'fixed',
     price: taking?.price ?? market.index.price ?? '',
     margin: '0',
+    floor: '',
+    ceiling: '',
     quantity: '',
     minTrade: '',
     maxTrade: '',
+    tif: 'GTC',
+    until: '',
+    postOnly: false,
     method: (taking?.methods ?? market.methods)[0] ?? '',
     account: null,
   })
@@ -49,12 +61,60 @@ export function toRequest(form: OrderForm, market: Market, intent: Intent): Orde
   }
   if (form.orderType === 'market') return { ...base, order_type: 'market', price_kind: 'fixed' }
   const limits = optional({ min_trade: typedAmount(form.minTrade), max_trade: typedAmount(form.maxTrade) })
+  const standing = standingTerms(form)
+  if (!standing) return null
+  const terms = { ...base, ...limits, ...standing, order_type: 'limit' as const }
   if (form.priceKind === 'fixed') {
     const price = typedAmount(form.price)
-    return price ? { ...base, ...limits, order_type: 'limit', price_kind: 'fixed', price } : null
+    return price ? { ...terms, price_kind: 'fixed', price } : null
   }
   const margin_bps = marginBps(form.margin)
-  return margin_bps === null ? null : { ...base, ...limits, order_type: 'limit', price_kind: 'floating', margin_bps }
+  const bounds = optional({ floor: typedAmount(form.floor), ceiling: typedAmount(form.ceiling) })
+  return margin_bps === null ? null : { ...terms, ...bounds, price_kind: 'floating', margin_bps }
+}
+
+/** Whether what is not traded at once stays in the book. */
+export function rests(tif: TimeInForce): boolean {
+  return tif === 'GTC' || tif === 'GTD'
+}
+
+/** How long an order stands, and whether it only waits; null while its date is missing. */
+function standingTerms(form: OrderForm): Pick<OrderRequest, 'tif' | 'expires_at' | 'post_only'> | null {
+  const post_only = rests(form.tif) && form.postOnly
+  if (form.tif !== 'GTD') return { tif: form.tif, ...(post_only && { post_only }) }
+  const until = new Date(form.until)
+  if (Number.isNaN(until.getTime())) return null
+  return { tif: form.tif, expires_at: until.toISOString(), ...(post_only && { post_only }) }
+}
+
+/** The fields of a change of an order, as text. */
+export type ChangeForm = Record<'price' | 'margin' | 'floor' | 'ceiling' | 'remaining', string>
+
+/** What stands now, for the change sheet. */
+export function changeForm(order: Order): ChangeForm {
+  const shown = (amount: string | null) => (amount === null ? '' : compact(amount))
+  return {
+    price: shown(order.price),
+    margin: order.margin_bps === null ? '' : String(order.margin_bps / 100),
+    floor: shown(order.floor),
+    ceiling: shown(order.ceiling),
+    remaining: compact(order.remaining),
+  }
+}
+
+/** Only what is different from what stands; null while nothing is. */
+export function toChange(order: Order, form: ChangeForm): OrderChange | null {
+  const before = changeForm(order)
+  const floating = order.price_kind === 'floating'
+  const names = floating ? (['floor', 'ceiling', 'remaining'] as const) : (['price', 'remaining'] as const)
+  const change: OrderChange = {}
+  for (const name of names) {
+    const value = typedAmount(form[name])
+    if (value && value !== before[name]) change[name] = value
+  }
+  const margin = marginBps(form.margin)
+  if (floating && margin !== null && margin !== order.margin_bps) change.margin_bps = margin
+  return Object.keys(change).length ? change : null
 }
 
 /** Per cent as typed ("-1,25") to basis points; null when it is finer than that or no number. */
