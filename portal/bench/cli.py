@@ -79,12 +79,36 @@ def stress(options: Options, **rest: Any) -> None:
 
 @click.command("http")
 @with_options(rate=10_000, connections=256)
-@click.option("--batch", is_flag=True, help="A hundred orders a request (rate: 35,000).")
+@click.option("--batch", is_flag=True, help="A hundred orders a request.")
 @click.option("--people", default=200, show_default=True, type=click.IntRange(2, 10_000))
 def http_orders(options: Options, **rest: Any) -> None:
     """Signed orders through the gateway, singly or in batches."""
     _run("gateway", options, **rest)
 
 
-commands.update(http=http_orders)
+@click.command()
+@click.option("--rate", default=0.0, type=click.FloatRange(min=0), help="0: as fast as it goes.")
+@click.option("--seconds", default=10.0, show_default=True, help="At most, for each scenario.")
+@click.option("--orders", default=400_000, show_default=True, type=click.IntRange(1_000))
+@click.option(
+    "--scenario",
+    multiple=True,
+    type=click.Choice(("normal", "hostile", "growth")),
+    default=("normal", "hostile", "growth"),
+    show_default=True,
+)
+@click.option(
+    "--build",
+    multiple=True,
+    type=click.Choice(("plain", "compiled")),
+    default=("plain", "compiled"),
+    show_default=True,
+)
+@click.option("--peers", "with_peers", is_flag=True, help="Matchers from PyPI on the same stream.")
+def match(**rest: Any) -> None:
+    """The matcher alone, in memory, with all rules on."""
+    _run("match", None, **rest)
+
+
+commands.update(http=http_orders, match=match)
 commands.update(orders=orders, lifecycle=lifecycle, memory=memory, recovery=recovery, stress=stress)

@@ -2,14 +2,15 @@
 
     python contestants.py NAME STREAM.json SECONDS
 
-Imports nothing of the portal. Each class has `place`, `cancel` and, after the run, `traded`: the
-number of trades, or None where the package does not report them. Prices and lots are given as
-the whole numbers that the package takes; what it needs around them is made while the clock runs,
-because an order that arrives has to be made into one.
+Imports nothing of the portal. Each class makes the package's own orders (`build`, timed by
+itself), and has `place`, `cancel` and, after the run, `traded`: the number of trades, or None
+where the package does not report them.
 """
 
+import gc
 import json
 import logging
+import resource
 import sys
 import time
 from decimal import Decimal
@@ -27,10 +28,13 @@ class Akhil:
         self.prices = {price: Decimal(price) for price in range(8_000, 10_000)}
         self.ids: dict[int, str] = {}
 
-    def place(self, number: int, side: str, price: int, lots: int) -> None:
+    def build(self, number: int, side: str, price: int, lots: int) -> Any:
         which = self.sides.BID if side == "buy" else self.sides.ASK
         order = self.order(which, self.prices[price], lots)
         self.ids[number] = order.order_id
+        return order
+
+    def place(self, order: Any) -> None:
         self.book.add_limit_order(order)
 
     def cancel(self, number: int) -> None:
@@ -56,9 +60,12 @@ class Pyorderbook:
         self.orders: dict[int, Any] = {}
         self.count = 0
 
-    def place(self, number: int, side: str, price: int, lots: int) -> None:
+    def build(self, number: int, side: str, price: int, lots: int) -> Any:
         order = (self.bid if side == "buy" else self.ask)("X", price, lots)
         self.orders[number] = order
+        return order
+
+    def place(self, order: Any) -> None:
         self.count += len(self.book.match(order).trades)
 
     def cancel(self, number: int) -> None:
@@ -88,14 +95,16 @@ class OrderMatching:
         self.now, self.step = datetime(2026, 1, 1), timedelta(microseconds=1)  # noqa: DTZ001
         self.count = 0
 
-    def place(self, number: int, side: str, price: int, lots: int) -> None:
+    def build(self, number: int, side: str, price: int, lots: int) -> Any:
         self.now += self.step
-        order = self.limit(
+        return self.limit(
             side=self.sides[side], price=float(price), size=float(lots), timestamp=self.now,
             order_id=str(number), trader_id="x",
         )  # fmt: skip
+
+    def place(self, order: Any) -> None:
         self.engine.place(self.orders([order]))
-        self.count += len(self.engine.match(timestamp=self.now).trades)
+        self.count += len(self.engine.match(timestamp=order.timestamp).trades)
 
     def cancel(self, number: int) -> None:
         if self.engine.unprocessed_orders.find_order_by_id(str(number)) is not None:
@@ -117,8 +126,12 @@ class Light:
         self.ids: dict[int, int] = {}
         self.count = 0
 
-    def place(self, number: int, side: str, price: int, lots: int) -> None:
-        order, trades = self.engine.add_order("X", price, lots, 1 if side == "buy" else 2)
+    def build(self, number: int, side: str, price: int, lots: int) -> Any:
+        return number, price, lots, 1 if side == "buy" else 2
+
+    def place(self, order: Any) -> None:
+        number, price, lots, side = order
+        order, trades = self.engine.add_order("X", price, lots, side)
         self.ids[number] = order.order_id
         # It reports the order that came and each order it met: the latter are the trades.
         self.count += sum(trade.order_id != order.order_id for trade in trades)
@@ -138,11 +151,13 @@ class LimitOrderBook:
 
         self.book = Book()
 
-    def place(self, number: int, side: str, price: int, lots: int) -> None:
-        if side == "buy":
-            self.book.limit_buy(number, lots, price)
-        else:
-            self.book.limit_sell(number, lots, price)
+    def build(self, number: int, side: str, price: int, lots: int) -> Any:
+        put = self.book.limit_buy if side == "buy" else self.book.limit_sell
+        return put, number, lots, price
+
+    def place(self, order: Any) -> None:
+        put, number, lots, price = order
+        put(number, lots, price)
 
     def cancel(self, number: int) -> None:
         if self.book.has(number):
@@ -166,23 +181,36 @@ def run(name: str, steps: list[Any], seconds: float) -> dict[str, Any]:
     """Feed the stream for `seconds` at most; what it did, how long it took, what failed."""
     logging.disable(logging.CRITICAL)
     contestant: Any = CONTESTANTS[name]()
+    began = time.perf_counter()
+    orders = [contestant.build(*step) if step[1] else None for step in steps]
+    building = time.perf_counter() - began
     place, cancel = contestant.place, contestant.cancel
     failed = done = 0
+    gc.collect()
+    gc.disable()
+    worked = time.process_time()
     began = time.perf_counter()
     until = began + seconds
-    for number, side, price, lots in steps:
+    for order, step in zip(orders, steps, strict=True):
         try:
-            if side:
-                place(number, side, price, lots)
+            if order is None:
+                cancel(step[0])
             else:
-                cancel(number)
+                place(order)
         except Exception:
             failed += 1
         done += 1
         if done % 100 == 0 and time.perf_counter() > until:
             break
-    passed = time.perf_counter() - began
-    return {"done": done, "seconds": passed, "trades": contestant.traded(), "failed": failed}
+    return {
+        "done": done,
+        "seconds": time.perf_counter() - began,
+        "processor_seconds": time.process_time() - worked,
+        "building_seconds": building * done / len(steps),
+        "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1),
+        "trades": contestant.traded(),
+        "failed": failed,
+    }
 
 
 if __name__ == "__main__":

@@ -211,7 +211,7 @@ class Load(Generic[Sent]):
             commands=len(counted),
             answered=len(answered),
             unanswered=len(counted) - len(answered),
-            lasted=round(self.last_ns / _SECOND, 3),
+            lasted=round(max(self.last_ns / _SECOND, self.plan.seconds), 3),
             refused=dict(self.refused),
             unexpected=self.unexpected,
             accepted=self.accepted,

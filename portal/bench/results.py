@@ -9,20 +9,20 @@ from typing import Any
 import orjson
 
 SHARES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
-_MICROSECONDS = 1000
 
 
-def ack_ms(latencies: Iterable[int]) -> dict[str, float | None]:
-    """Percentiles and the largest of latencies in microseconds, as milliseconds.
+def ack_ms(latencies: Iterable[int], per_ms: int = 1_000) -> dict[str, float | None]:
+    """Percentiles and the largest of latencies, as milliseconds; they come in microseconds.
 
-    Exact, of every single answer; None of each where there was none.
+    Exact, of every single answer; None of each where there was none. `per_ms` is how many of
+    their unit make a millisecond.
     """
     ordered = array("Q", sorted(latencies))
     if not ordered:
         return dict.fromkeys((*SHARES, "max"))
     found = {name: ordered[_place(len(ordered), share)] for name, share in SHARES.items()}
     return {
-        name: round(us / _MICROSECONDS, 3) for name, us in (found | {"max": ordered[-1]}).items()
+        name: round(value / per_ms, 6) for name, value in (found | {"max": ordered[-1]}).items()
     }
 
 
