@@ -432,4 +432,4 @@ def _in_words(problem: str) -> InvalidInput:
     path = place.rstrip("`").removeprefix("$").lstrip(".")
     if "field `" in what:
         path = ".".join(filter(None, (path, what.rsplit("`", 2)[1])))
-    return InvalidInput(f"{path or 'kind'}: {what}.", field=path or "kind")
+    return InvalidInput(f"{path or 'command'}: {what}.", field=path or "command")

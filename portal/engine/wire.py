@@ -8,11 +8,11 @@ import asyncio
 import hmac
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast
+from typing import Annotated, Any, Protocol, cast
 
 import msgspec
 import orjson
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from portal.core.errors import InvalidInput, PortalError
 from portal.engine import frames
@@ -25,7 +25,8 @@ _SIZE = frames.HEADER.size
 
 
 class _Request(Struct):
-    id: int
+    # It is written back in the answer: what can't be written must not be read.
+    id: Annotated[int, Meta(ge=0, le=2**53)]
     command: Raw = Raw(b"null")
     commands: list[Raw] | None = None
 
@@ -106,7 +107,7 @@ class Client(asyncio.Protocol):
                     self._read(body, items)
                 else:
                     self._greet(body)
-        except (frames.BadFrame, msgspec.DecodeError, UnicodeDecodeError):
+        except (frames.BadFrame, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self.close()
         if items:
             self._waiting += len(items)

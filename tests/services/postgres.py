@@ -162,11 +162,15 @@ def _make_template(url: str) -> None:
 
 
 class WorkerDatabase:
-    """This worker's database, remade from the migrated template for each test that uses one."""
+    """This worker's database, remade from the migrated template for each test that uses one.
 
-    def __init__(self) -> None:
+    `suffix` names another one beside it, for what several tests share.
+    """
+
+    def __init__(self, suffix: str = "") -> None:
         self.server = server_url()
-        self.name = f"portal_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        self.name = f"portal_{worker}_{os.getpid()}{suffix}"
         self.url = _named(self.server, self.name)
 
     def remake(self) -> str:
