@@ -5,6 +5,8 @@
 #   make test    every test: unit, PostgreSQL, chain, browser, contracts, H5 client
 #   make check   every static check
 #   make lock    write requirements/lock.txt anew from setup.cfg
+#   make bench-orders (-match, -lifecycle, -http, -recovery, -memory, -stress)
+#                measure this machine; BENCH_ARGS="--rate 20000" and so on: docs/benchmarks.md
 #   make clean   remove what the above made; keeps ./var (your data)
 
 SHELL := /bin/bash
@@ -19,6 +21,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 # Node of the system if it is new enough, else the one from PyPI inside .venv.
 WITH_NODE = export PATH="$$($(BIN)/python -m portal.run.node):$$PATH";
@@ -95,6 +98,9 @@ check: setup
 	@$(WITH_NODE) cd contracts && npm run --silent --if-present check
 	@$(SAY) "H5 client"
 	@$(WITH_NODE) cd h5_client && npm run --silent --if-present check
+
+bench-%: setup
+	@exec $(BIN)/portal bench $* $(BENCH_ARGS)
 
 lock: $(VENV)/.installed
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -26,11 +26,11 @@ PACKAGES = (
 
 
 def measure(
-    settings: Settings, orders: int, seconds: float, ours: Mapping[str, float]
+    settings: Settings, orders: int, seconds: float, ours: Mapping[str, dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
     """A result for each package, and at the end how many times faster ours is.
 
-    `ours`: orders a second of each of our builds on the same stream.
+    `ours`: the results of our builds on the same stream.
     """
     place = settings.var_dir / "bench-peers"
     python = _environment(place)
@@ -40,19 +40,32 @@ def measure(
     results = [_one(python, stream, name, seconds) for name in contestants.CONTESTANTS]
     most = max((result["trades"] or 0 for result in results), default=0)
     for result in results:
-        whole = result["orders"] == orders // 2
-        result["correct"] = not result["failed"] and (not whole or result["trades"] == most)
+        result["correct"] = _is_correct(result, orders // 2, most)
         yield result
-    rates = [r["achieved_per_s"] for r in results if r["correct"] and r["trades"] is not None]
-    if rates and ours:
+    rivals = [result for result in results if result["correct"]]
+    if rivals and ours:
         yield {
             "bench": "match",
             "scenario": "peers",
-            "best_peer_per_s": max(rates),
-            "times_the_best": {name: round(rate / max(rates), 2) for name, rate in ours.items()},
+            "best": max(rivals, key=lambda result: float(result["achieved_per_s"]))["peer"],
+            "times_the_best": {
+                measure: {
+                    build: round(mine[measure] / max(rival[measure] for rival in rivals), 2)
+                    for build, mine in ours.items()
+                }
+                for measure in ("achieved_per_s", "with_building_per_s", "per_processor_s")
+            },
             **machine(),
             "problems": [],
         }
+
+
+def _is_correct(result: dict[str, Any], orders: int, most: int) -> bool | None:
+    """Whether it made the trades that the others made; None where it does not tell its trades."""
+    if result["trades"] is None:
+        return None
+    complete = result["orders"] < orders or result["trades"] == most
+    return complete and not result["failed"]
 
 
 def _one(python: Path, stream: Path, name: str, seconds: float) -> dict[str, Any]:
@@ -75,6 +88,7 @@ def _one(python: Path, stream: Path, name: str, seconds: float) -> dict[str, Any
         "with_building_per_s": round(told["done"] / (told["seconds"] + told["building_seconds"])),
         "seconds": round(told["seconds"], 3),
         "processor_seconds": round(told["processor_seconds"], 3),
+        "per_processor_s": round(told["done"] / told["processor_seconds"]),
         "ack_ms": None,
         "orders": told["done"],
         "trades": told["trades"],
