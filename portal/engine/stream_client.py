@@ -34,6 +34,8 @@ CONNECT_SECONDS = 2.0
 STEADY_SECONDS = 1.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
 LOOK_SECONDS = 0.25
+# An engine with frames to answer that says nothing for so long is asked over another connection.
+SILENCE_SECONDS = 3.0
 _log = structlog.get_logger(__name__)
 
 
@@ -164,6 +166,8 @@ class StreamClient:
             )
             parts.append(frames.HEADER.pack(len(body)) + body)
         if parts and self._wire is not None:
+            if len(self._sent) == len(parts):
+                self._wire.heard = self._loop.time()  # It had nothing to say before.
             self._wire.send(b"".join(parts))
 
     def _may_send(self) -> bool:
@@ -203,17 +207,18 @@ class StreamClient:
 
     async def _stay_connected(self) -> None:
         pause = FIRST_PAUSE
-        for host, port in itertools.cycle(self._targets):
+        for number, (host, port) in enumerate(itertools.cycle(self._targets), 1):
             began = self._loop.time()
             with contextlib.suppress(OSError, TimeoutError):
                 await self._serve(host, port)
             if self._loop.time() - began > STEADY_SECONDS:
                 pause = FIRST_PAUSE
-            await asyncio.sleep(pause)
-            pause = min(LONGEST_PAUSE, pause * 2)
+            if number % len(self._targets) == 0:
+                await asyncio.sleep(pause)
+                pause = min(LONGEST_PAUSE, pause * 2)
 
     async def _serve(self, host: str, port: int) -> None:
-        """One connection, from its beginning to its end."""
+        """One connection, from its beginning to its end; only an engine that leads takes one."""
         wire = _Wire(self._received, self._flush_soon)
         async with asyncio.timeout(CONNECT_SECONDS):
             await self._loop.create_connection(lambda: wire, host, port)
@@ -247,13 +252,16 @@ class StreamClient:
             now = self._loop.time()
             while self._queue and self._queue[0][0].deadline < now:
                 _give_up(self._queue.popleft())
+            wire = self._wire
+            if wire is not None and self._sent and now - wire.heard > SILENCE_SECONDS:
+                # A process that stands still keeps its connections, and another may lead by now.
+                wire.abort()
             late = [n for n, items in self._sent.items() if items[0][0].deadline < now]
             for number in late:
                 for item in self._sent.pop(number):
                     _give_up(item)
-            if late and self._wire is not None:
-                # An engine that holds a frame for so long is not there: ask another connection.
-                self._wire.abort()
+            if late and wire is not None:
+                wire.abort()
 
 
 class _Wire(asyncio.Protocol):
@@ -263,7 +271,9 @@ class _Wire(asyncio.Protocol):
         self._received, self._room = received, room
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
         self.full = False
+        self.heard = self._loop.time()
         self.lost = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -295,6 +305,7 @@ class _Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand on every whole frame."""
+        self.heard = self._loop.time()
         buffer = self._buffer
         buffer += data
         start, size = 0, frames.HEADER.size

@@ -79,7 +79,7 @@ async def read_body(scope: Scope, exchange: Exchange, most: int) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):
             if length is None:
                 return await _pieces(exchange, most)
-            if not length.isdigit() or int(length) > most:
+            if not (length.isascii() and length.isdigit()) or int(length) > most:
                 raise BodyTooLarge(most)
             return await exchange()
     except TimeoutError:

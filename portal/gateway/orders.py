@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from portal.api.reading import validate
 from portal.core.clock import now_ms
-from portal.core.errors import PortalError, Unavailable
+from portal.core.errors import Conflict, Forbidden, PortalError, Unavailable
 from portal.core.sealed import Sealer
 from portal.core.settings import Settings
 from portal.engine.stream_client import Answer, StreamClient
@@ -130,7 +130,11 @@ class Orders:
             if key_of is not None:
                 command["key"] = key_of(order_id)
             commands.append(orjson.dumps(command))
-        return await self._engine.ask(commands, keyed=key_of is not None, done=done)
+        answers = await self._engine.ask(commands, keyed=key_of is not None, done=done)
+        return [
+            _not_open(order_id) if isinstance(answer, Forbidden) else answer
+            for order_id, answer in zip(order_ids, answers, strict=True)
+        ]
 
     async def _decide(self, key: LiveKey, body: OrderBody, name: str) -> Ready:
         """An order that may go to the engine. Raises PortalError for one that may not."""
@@ -189,6 +193,11 @@ class Orders:
 
     def _answered(self, _: object) -> None:
         self._asked -= 1
+
+
+def _not_open(order_id: int) -> Conflict:
+    """Another person's order is told like one that is gone: who has which is nobody's business."""
+    return Conflict(f"Order {order_id} is not open.", field="order_id", value=order_id)
 
 
 def _needs_the_book(body: OrderBody) -> bool:
