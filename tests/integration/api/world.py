@@ -14,16 +14,19 @@ from werkzeug.test import TestResponse
 
 from portal.api import register_api
 from portal.api.context import Services
-from portal.core.clock import utc_now
+from portal.core.clock import now_ms, utc_now
 from portal.core.db import Database
 from portal.core.jobs import Engine
+from portal.core.money import Money
 from portal.core.sealed import Sealer
 from portal.core.settings import Settings
 from portal.demo.seeding import ASSETS, MARKETS
 from portal.engine.local import LocalEngine
 from portal.escrow import typed_data
 from portal.escrow.deployment import Deployment, save_deployment
-from portal.markets.models import AssetRow
+from portal.markets.assets import asset
+from portal.markets.models import AssetRow, Market
+from portal.markets.rules import MarketValues
 from portal.markets.service import save_market
 from portal.plugin_host.host import PluginHost
 from portal.users.models import User
@@ -59,9 +62,16 @@ class Trader:
         headers = self._headers() | {"Idempotency-Key": key or uuid.uuid4().hex}
         return self.client.post("/api/v1" + path, headers=headers, json=body)
 
-    def delete(self, path: str) -> TestResponse:
+    def patch(self, path: str, body: Any = None, *, key: str | None = None) -> TestResponse:
+        """PATCH as this person, with a fresh idempotency key unless one is given."""
+        headers = self._headers() | {"Idempotency-Key": key or uuid.uuid4().hex}
+        return self.client.patch("/api/v1" + path, headers=headers, json=body)
+
+    def delete(self, path: str, **query: Any) -> TestResponse:
         """DELETE as this person."""
-        return self.client.delete("/api/v1" + path, headers=self._headers())
+        return self.client.delete(
+            "/api/v1" + path, headers=self._headers(), query_string=query or None
+        )
 
     def sign(self, data: Any) -> str:
         """Sign typed data as a wallet does."""
@@ -82,7 +92,8 @@ class World:
         self, settings: Settings, database: Database, engine: Engine | None = None
     ) -> None:
         self.settings, self.database = settings, database
-        self.engine = engine or LocalEngine(database)
+        self.ahead_ms = 0
+        self.engine = engine or LocalEngine(database, clock=lambda: now_ms() + self.ahead_ms)
         self.sealer = Sealer(settings.master_key.get_secret_value())
         self.plugins = PluginHost(settings, database)
         self.services = Services(settings, database, self.engine, self.plugins, self.sealer)
@@ -113,6 +124,22 @@ class World:
         """A new index price."""
         command = {"kind": "index_tick", "market": market, "price": price, "reason": reason}
         self.engine.submit(command)
+
+    def pass_time(self, milliseconds: int) -> None:
+        """Let the engine's clock be later, and what is due happen."""
+        self.ahead_ms += milliseconds
+        self.engine.submit({"kind": "clock_tick"})
+
+    def change_market(self, market: str, **changes: Any) -> None:
+        """Change a market's terms as staff does."""
+        with self.database.reader() as session:
+            row = session.get_one(Market, market)
+            version, base = row.version, asset(session, row.base)
+            values = {name: getattr(row, name) for name in MarketValues.__slots__}
+        for name in ("lot", "min_trade", "max_trade"):
+            values[name] = Money(base, values[name]).text()
+        values |= changes
+        save_market(self.database, self.engine, self.settings, "system", values, version=version)
 
     def trader(self, first_name: str, *, country: str = "DE", tier: int = 2) -> Trader:
         """A confirmed trader, logged in, without wallet, coins or payment account."""
