@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import click
 import psycopg
 
-from portal.audit.checks import chain_differences, ledger_differences
+from portal.audit.checks import chain_differences, journal_end_differences, ledger_differences
 from portal.core.db import Database, libpq_url
 from portal.core.settings import Settings
 from portal.engine import replay
@@ -33,7 +33,10 @@ def verify(settings: Settings, database: Database) -> Report:
         checks: dict[str, Callable[[], Iterable[str]]] = {
             "event logs": lambda: chain_differences(session),
             "ledger": lambda: ledger_differences(session),
-            "journal": lambda: _journal_differences(settings),
+            "journal": lambda: [
+                *journal_end_differences(session),
+                *_journal_differences(settings),
+            ],
             "chain": lambda: chain_balance_differences(settings, session),
         }
         for name, check in checks.items():

@@ -8,8 +8,8 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from markupsafe import Markup
 from sqlalchemy import ColumnElement, func, or_, select
 
-from portal.audit.checks import chain_differences, ledger_differences
-from portal.audit.models import AuditEvent, AuditStream
+from portal.audit.checks import chain_differences, journal_end_differences, ledger_differences
+from portal.audit.models import AuditEvent
 from portal.backoffice import cells, lookups
 from portal.backoffice.acts import Act, Values
 from portal.backoffice.context import reader, services
@@ -103,8 +103,12 @@ def words(kind: str) -> str:
 
 def _verify(view: Any, record: Any, values: Values) -> str:
     with services().database.reader() as session:
-        differences = [*chain_differences(session), *ledger_differences(session)]
-        events = session.scalar(select(func.sum(AuditStream.seq))) or 0
+        differences = [
+            *chain_differences(session),
+            *journal_end_differences(session),
+            *ledger_differences(session),
+        ]
+        events = session.scalar(select(func.count()).select_from(AuditEvent)) or 0
     if differences:
         raise Conflict(
             f"{len(differences)} differences. The first: {differences[0]}",
@@ -196,5 +200,5 @@ class AuditEventView(RecordView):
 
 
 def _head(stream: str) -> Shown:
-    head = reader().get(AuditStream, stream)
-    return f"{head.seq:,}" if head else cells.NOTHING
+    newest = select(func.max(AuditEvent.seq)).where(AuditEvent.stream == stream)
+    return f"{reader().scalar(newest) or 0:,}"

@@ -1,6 +1,7 @@
 """The event log and the checks: every way of tampering is seen."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import pytest
 from sqlalchemy import text
@@ -8,10 +9,23 @@ from sqlalchemy.exc import DBAPIError
 
 from portal.audit.checks import chain_differences, ledger_differences
 from portal.audit.service import record
+from portal.audit.verify import verify
+from portal.core.clock import now_ms
 from portal.core.db import Database
+from portal.core.hashchain import link
+from portal.core.settings import Settings
+from portal.engine import ids, partitions
 from portal.engine.local import LocalEngine
-from tests.factories.engine import ALICE, define_market, deposit, place_order
-from tests.factories.markets import add_market
+from tests.factories.engine import (
+    ALICE,
+    BOB,
+    CAROL,
+    USDT,
+    define_market,
+    deposit,
+    place_order,
+    take,
+)
 
 pytestmark = pytest.mark.postgres
 
@@ -29,7 +43,7 @@ def ledger(database: Database) -> list[str]:
 def tamper(database: Database, statement: str) -> None:
     """What only somebody with the database's keys can do: the guards are off."""
     with database.transaction() as session:
-        for table in ("audit_event", "posting"):
+        for table in ("audit_event", "journal", "transfer"):
             session.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER append_only"))
         session.execute(text(statement))
 
@@ -94,33 +108,155 @@ def test_the_engines_events_are_one_chain_too(database: Database) -> None:
 
 
 @pytest.fixture
-def one_order(database: Database) -> Database:
-    """An open order, and the market as the back office knows it."""
+def a_trade(database: Database) -> Database:
+    """An open order, a buyer's bid, and one trade whose escrow has paid out."""
     engine = LocalEngine(database)
-    for command in (define_market(), deposit(), place_order()):
+    for command in (define_market(), deposit(), deposit(CAROL, 5 * USDT)):
         engine.submit(command)
+    offer = engine.submit(place_order())
+    (trade_id,) = engine.submit(take(offer["order_id"], quantity=40 * USDT))["trades"]
+    fees = {"maker_fee": USDT // 10, "taker_fee": USDT // 5}
+    for step in (
+        {"kind": "clear_trade", "decision": "allow", **fees},
+        {"kind": "escrow_locked", "reference": "lock"},
+        {"kind": "mark_paid", "actor": BOB},
+        {"kind": "release", "actor": ALICE},
+        {"kind": "settled", "reference": "pay"},
+    ):
+        engine.submit({**step, "trade_id": trade_id})
+    engine.submit(take(offer["order_id"], quantity=10 * USDT))
     engine.close()
-    with database.transaction() as session:
-        add_market(session)
     return database
 
 
-def test_an_honest_ledger_verifies(one_order: Database) -> None:
-    assert ledger(one_order) == []
+def whole(settings: Settings, database: Database) -> dict[str, list[str]]:
+    """What `portal audit verify` finds, part by part."""
+    return {part: found for part, found in verify(settings, database).parts.items() if found}
+
+
+def test_an_honest_ledger_verifies(settings: Settings, a_trade: Database) -> None:
+    assert ledger(a_trade) == []
+    assert whole(settings, a_trade) == {}
+
+
+TAKEN = "UPDATE account SET balance = balance - 1 WHERE owner_id = 1 AND kind = 'available'"
+_SETTLED = "(SELECT id FROM transfer WHERE kind = 'escrow_settle' ORDER BY id LIMIT 1)"
 
 
 @pytest.mark.parametrize(
     ("statement", "found"),
     [
+        (TAKEN, "a balance is the sum of its transfers"),
+        (f"{TAKEN}; {TAKEN.replace('- 1 ', '+ 1 ').replace('= 1', '= 2')}", "sum of its transfers"),
+        (TAKEN.replace("available", "held"), "backs open orders"),
+        (f"UPDATE transfer SET amount = amount + 1 WHERE id = {_SETTLED}", "sum of its transfers"),
+        (f"UPDATE transfer SET amount = amount + 1 WHERE id = {_SETTLED}", "goes on from the one"),
+        (f"UPDATE transfer SET to_after = to_after + 1 WHERE id = {_SETTLED}", "goes on from the"),
+        (f"UPDATE transfer SET from_after = -1 WHERE id = {_SETTLED}", "less than nothing"),
+        (f"UPDATE transfer SET to_id = 999 WHERE id = {_SETTLED}", "two accounts of one asset"),
         (
-            f"UPDATE account SET balance = balance + 1 WHERE owner_id = {ALICE}"
-            " AND kind = 'available'",
-            "a balance is the sum of its postings",
+            "INSERT INTO account VALUES (999, 'main', 1, 'BTC', 'available', 0);"
+            f"UPDATE transfer SET to_id = 999 WHERE id = {_SETTLED}",
+            "two accounts of one asset",
         ),
-        ("UPDATE posting SET amount = amount + 1 WHERE line = 0", "sums to zero"),
-        ('UPDATE "order" SET held = held - 1', "backs open orders"),
+        (f"DELETE FROM transfer WHERE id = {_SETTLED}", "goes on from the one before"),
+        ("DELETE FROM transfer WHERE kind = 'deposit'", "goes on from the one before"),
+        (
+            "INSERT INTO transfer (id, shard, seq, at_ms, kind, from_id, to_id, amount, from_after,"
+            " to_after) SELECT max(id) + 1, 'main', 1, 0, 'deposit', min(from_id), max(to_id), 7,"
+            " 0, 7 FROM transfer",
+            "goes on from the one before",
+        ),
+        ("UPDATE \"order\" SET held = held - 1 WHERE status = 'open'", "backs open orders"),
+        ("UPDATE \"order\" SET side = 'buy' WHERE status = 'open'", "backs open orders"),
+        ("UPDATE trade SET reserved = reserved + 1 WHERE NOT locked", "backs open orders"),
+        ("UPDATE trade SET settled = false", "backs locked trades"),
+        ("UPDATE account SET balance = balance + 1 WHERE kind = 'outside'", "nowhere else"),
     ],
 )
-def test_every_imbalance_is_seen(one_order: Database, statement: str, found: str) -> None:
-    tamper(one_order, statement)
-    assert any(found in difference for difference in ledger(one_order))
+def test_every_imbalance_is_seen(a_trade: Database, statement: str, found: str) -> None:
+    tamper(a_trade, statement)
+    assert any(found in difference for difference in ledger(a_trade))
+
+
+_LAST = "(SELECT max(first_seq) FROM journal)"
+
+
+@pytest.mark.parametrize(
+    ("statement", "part", "found"),
+    [
+        ("UPDATE transfer SET reference = 'x' WHERE kind = 'deposit'", "journal", "transfer:"),
+        ("UPDATE transfer SET at_ms = at_ms + 1 WHERE kind = 'hold'", "journal", "transfer:"),
+        ("UPDATE \"order\" SET price_ticks = 1 WHERE status = 'filled'", "journal", "order:"),
+        ("UPDATE trade SET payment_proof = 'x' WHERE settled", "journal", "trade:"),
+        ("UPDATE market_state SET index_ticks = 5", "journal", "markets:"),
+        (TAKEN, "journal", "accounts:"),
+        (
+            "UPDATE journal SET commands = convert_to(replace(convert_from(commands, 'UTF8'),"
+            " '1000000000', '1000000001'), 'UTF8')",
+            "journal",
+            "chain breaks at sequence",
+        ),
+        (
+            "DELETE FROM journal WHERE first_seq ="
+            " (SELECT first_seq FROM journal ORDER BY 1 OFFSET 2 LIMIT 1)",
+            "journal",
+            "chain breaks at sequence",
+        ),
+        (f"DELETE FROM journal WHERE first_seq = {_LAST}", "journal", "its head says"),
+        (
+            f"UPDATE journal SET hash = repeat('0', 64) WHERE first_seq = {_LAST}",
+            "journal",
+            "not the one its head knows",
+        ),
+        ("UPDATE audit_event SET actor = 'user:9' WHERE seq = 2", "event logs", "was changed"),
+        (
+            "DELETE FROM audit_event WHERE seq = (SELECT max(seq) FROM audit_event)",
+            "journal",
+            "audit_event:",
+        ),
+    ],
+)
+def test_verify_sees_every_change(
+    settings: Settings, a_trade: Database, statement: str, part: str, found: str
+) -> None:
+    tamper(a_trade, statement)
+    assert any(found in difference for difference in whole(settings, a_trade)[part])
+
+
+def test_an_end_of_the_journal_forged_with_a_right_hash_is_seen(
+    settings: Settings, a_trade: Database
+) -> None:
+    """A last batch that says something else without any effect: only the shard's head knows."""
+    with a_trade.transaction() as session:
+        session.execute(text("ALTER TABLE journal DISABLE TRIGGER append_only"))
+        row = session.execute(
+            text(
+                "SELECT first_seq, commands, previous FROM journal ORDER BY first_seq DESC LIMIT 1"
+            )
+        ).one()
+        forged = bytes(row.commands).replace(b'"kind"', b'"key":"forged-1234","kind"', 1)
+        session.execute(
+            text("UPDATE journal SET commands = :c, hash = :h WHERE first_seq = :f"),
+            {"c": forged, "h": link(row.previous, forged), "f": row.first_seq},
+        )
+    assert forged != row.commands
+    (difference,) = whole(settings, a_trade)["journal"]
+    assert "its last batch is not the one its head knows" in difference
+
+
+def test_days_that_were_put_away_are_not_missed(database: Database) -> None:
+    engine = LocalEngine(database)
+    for command in (define_market(), deposit(), deposit(BOB)):
+        engine.submit(command)
+    with database.engine.connect() as connection:
+        raw = cast(partitions.Connection, connection.connection.driver_connection)
+        assert partitions.detach(raw, ids.day_of(now_ms()) + 1, drop_keys=False)
+        raw.commit()
+    engine.submit(deposit(units=7))
+    engine.submit(place_order())
+    engine.close()
+    assert ledger(database) == []
+    with database.transaction() as session:
+        session.execute(text(TAKEN))
+    assert ["sum of its transfers" in one for one in ledger(database)] == [True, False]

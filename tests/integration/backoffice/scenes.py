@@ -11,7 +11,7 @@ from portal.core.clock import now_ms, utc_now
 from portal.core.db import Database
 from portal.engine.models import MarketState
 from portal.escrow.models import ChainIntent, EscrowRecord, EscrowSignature
-from portal.ledger.models import Account, Entry, Posting
+from portal.ledger.models import Account, Transfer
 from portal.markets.models import AssetRow, JobRun, Market, Quote
 from portal.orders.models import Order
 from portal.payments.matching import new_row
@@ -87,6 +87,12 @@ def order(id: int, owner: int, **changed: Any) -> Order:
         "status": "open",
         "created_ms": at - 900_000,
         "updated_ms": at - 60_000,
+        "post_only": False,
+        "stp": "cancel_newest",
+        "shared": False,
+        "priority": id,
+        "maker_fee_bps": 100,
+        "taker_fee_bps": 100,
     }
     return Order(**values | changed)
 
@@ -289,17 +295,11 @@ def _ledger(session: Any, alice: int, at: int) -> None:
                     balance=250_250_000),
             Account(id=33, shard="main", owner_id=0, asset="USDT", kind="outside",
                     balance=-1_000_000_000),
-            Entry(id=41, shard="main", seq=1, at_ms=at - 990_000, kind="deposit",
-                  reference="0x" + "aa" * 32),
-            Entry(id=42, shard="main", seq=2, at_ms=at - 500_000, kind="escrow_locked",
-                  trade_id=23),
-            Posting(entry_id=41, line=1, account_id=33, amount=-1_000_000_000,
-                    balance_after=-1_000_000_000),
-            Posting(entry_id=41, line=2, account_id=31, amount=1_000_000_000,
-                    balance_after=1_000_000_000),
-            Posting(entry_id=42, line=1, account_id=31, amount=-250_250_000,
-                    balance_after=749_750_000),
-            Posting(entry_id=42, line=2, account_id=32, amount=250_250_000,
-                    balance_after=250_250_000),
+            Transfer(id=41, shard="main", seq=1, at_ms=at - 990_000, kind="deposit", from_id=33,
+                     to_id=31, amount=1_000_000_000, from_after=-1_000_000_000,
+                     to_after=1_000_000_000, reference="0x" + "aa" * 32),
+            Transfer(id=42, shard="main", seq=2, at_ms=at - 500_000, kind="escrow_lock", from_id=31,
+                     to_id=32, amount=250_250_000, from_after=749_750_000,
+                     to_after=250_250_000, trade_id=23),
         ]
     )  # fmt: skip

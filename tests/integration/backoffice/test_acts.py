@@ -216,7 +216,7 @@ def test_terms_of_a_market_are_changed_by_the_version_one_saw(
         assert market.min_trade == 20 * scenes.USDT
         assert (market.band_bps, market.min_rest_ms, market.max_open_orders) == (1000, 500, 20)
     assert services.engine.commands[-1]["band_bps"] == 1000
-    assert "10%" in client.get("/backoffice/markets/show/USDT-EUR").text
+    assert "10%" in client.get("/backoffice/markets/USDT-EUR").text
 
 
 WRONG_TERMS = [
