@@ -23,6 +23,7 @@ from portal.engine.lease import Lease
 from portal.engine.proof import Proof
 from portal.engine.quorum import require_durable, require_replicated, require_unchanged
 from portal.engine.recovery import Copy
+from portal.engine.sealing import seal
 from portal.engine.state import ShardState
 from portal.engine.store import Fenced, Head, SealedBatch
 
@@ -189,7 +190,7 @@ class Sequencer:
             return None
         changes = self.state.take_changes()
         self._proof.check(changes)
-        sealed = store.seal(
+        sealed = seal(
             self._shard,
             self._head,
             b"[" + b",".join(batch.commands) + b"]",
