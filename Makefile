@@ -3,6 +3,9 @@
 #   make run     set up, then start the whole portal on this machine
 #   make setup   environment in .venv, contracts and H5 client built; seconds when nothing changed
 #   make test    every test: unit, PostgreSQL, chain, browser, contracts, H5 client
+#   make test-crash
+#                the engine under kill -9, power loss, full disks and jumping clocks: 100 rounds, or
+#                CRASH_ROUNDS=…; CRASH_SEED=… plays a loop again
 #   make check   every static check
 #   make lock    write requirements/lock.txt anew from setup.cfg
 #   make bench-orders (-match, -lifecycle, -http, -recovery, -memory, -stress)
@@ -22,6 +25,7 @@ BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+CRASH_ROUNDS ?= 100
 
 # Node of the system if it is new enough, else the one from PyPI inside .venv.
 WITH_NODE = export PATH="$$($(BIN)/python -m portal.run.node):$$PATH";
@@ -32,7 +36,7 @@ CONTRACT_SOURCES := $(shell find contracts -type f \
 H5_SOURCES := $(shell find h5_client -type f \
 	-not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help run setup test check lock clean
+.PHONY: help run setup test test-crash check lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -85,6 +89,10 @@ test: setup
 	@$(WITH_NODE) cd h5_client && npm test --silent
 	@$(SAY) "Portal tests: unit, PostgreSQL, chain, browser"
 	@$(WITH_NODE) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
+
+test-crash: setup
+	@$(SAY) "Crash loop: $(CRASH_ROUNDS) rounds"
+	@CRASH_ROUNDS=$(CRASH_ROUNDS) $(BIN)/python -m pytest -s tests/crash $(PYTEST_ARGS)
 
 check: setup
 	@$(SAY) "ruff"
