@@ -83,17 +83,23 @@ def _in_line(data: dict[str, Any]) -> Shown:
 
 def timeline_of(title: str, about: str) -> Timeline:
     """Everything the audit log knows about one subject, oldest first."""
+    steps = [step for _, step in steps_about(about)]
+    return Timeline(title, steps, "The audit log knows nothing about it.")
+
+
+def steps_about(about: str) -> list[tuple[int, Step]]:
+    """What the audit log knows about one subject, oldest first, each with its time."""
     events = reader().scalars(
         select(AuditEvent)
         .where(AuditEvent.subject == about)
         .order_by(AuditEvent.at_ms, AuditEvent.seq)
         .limit(200)
     )
-    steps = [
-        Step(cells.when(event.at_ms), words(event.kind), actor(event.actor), details(event.data))
-        for event in events
-    ]
-    return Timeline(title, steps, "The audit log knows nothing about it.")
+    return [(event.at_ms, _step(event)) for event in events]
+
+
+def _step(event: AuditEvent) -> Step:
+    return Step(cells.when(event.at_ms), words(event.kind), actor(event.actor), details(event.data))
 
 
 def words(kind: str) -> str:

@@ -1,9 +1,11 @@
 """What staff decides about orders and trades, as commands to the engine.
 
 Who may is decided by roles at the desk; whether the state allows it, by the engine. The engine
-writes actor and reason into the event log beside the effect.
+writes actor and reason of what happens to trades into the event log beside the effect; orders are
+too many for that log, so what staff does to one is recorded here, beside the journal.
 """
 
+from portal.audit.service import record
 from portal.backoffice.context import Services
 from portal.core.errors import Conflict, NotFound
 from portal.payments.clearing import clearance_command
@@ -15,6 +17,9 @@ def cancel_order(desk: Services, staff_id: int, order_id: int, reason: str) -> N
     """Take an order out of the book; its owner reads the reason. Raises NotFound, Conflict."""
     command = {"kind": "cancel_order", "order_id": order_id, "actor": staff_id}
     desk.engine.submit({**command, "reason": reason[:500]})
+    with desk.database.transaction() as session:
+        told = {"reason": reason[:500]}
+        record(session, f"user:{staff_id}", "order.cancelled_by_staff", f"order:{order_id}", told)
 
 
 def clear_held(desk: Services, staff_id: int, trade_id: int) -> None:

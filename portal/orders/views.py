@@ -5,19 +5,17 @@ from typing import Any
 
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from markupsafe import Markup
-from sqlalchemy import or_, select
 
-from portal.audit.views import timeline_of
 from portal.backoffice import cells, decisions
 from portal.backoffice.acts import Act, Values, reason_field
 from portal.backoffice.context import reader, services, staff
 from portal.backoffice.pages import RecordView, Tab
-from portal.backoffice.panels import Column, Facts, Panel, Shown, Table
+from portal.backoffice.panels import Column, Facts, Panel, Shown
+from portal.orders import history
 from portal.orders.condition_words import in_words
 from portal.orders.hours import in_words as hours_in_words
 from portal.orders.models import Order
 from portal.orders.queries import load_frame
-from portal.trades.models import Trade
 
 
 def order_price(order: Order) -> Shown:
@@ -71,7 +69,7 @@ class OrderView(RecordView):
         Tab("all", "All orders"),
     )
     columns = (
-        Column("Order", lambda order: f"#{order.id}", sort="id"),
+        Column("Order", lambda order: cells.number(order.id), sort="id"),
         Column("Market", lambda order: order.market_id, sort="market_id"),
         Column("Side", lambda order: cells.side(order.side)),
         Column("Owner", lambda row: cells.person(row.owner_id), people=lambda row: (row.owner_id,)),
@@ -103,9 +101,16 @@ class OrderView(RecordView):
         return order_state(record)
 
     def panels(self, record: Any) -> Sequence[Panel]:
-        """Terms, progress, trades, history."""
-        story = timeline_of("What happened", f"order:{record.id}")
-        return (_terms(record), _manner(record), _progress(record), _trades(record), story)
+        """Terms, progress, trades, coins, history."""
+        trades = history.trades_of(record)
+        return (
+            _terms(record),
+            _manner(record),
+            _progress(record),
+            history.trades_table(trades),
+            history.coins_of(record),
+            history.story_of(record, trades),
+        )
 
 
 def _terms(order: Order) -> Facts:
@@ -191,25 +196,4 @@ def _progress(order: Order) -> Facts:
             ("Placed", cells.when(order.created_ms)),
             ("Changed", cells.when(order.updated_ms)),
         ),
-    )
-
-
-def _trades(order: Order) -> Table:
-    rows = reader().scalars(
-        select(Trade)
-        .where(or_(Trade.maker_order_id == order.id, Trade.taker_order_id == order.id))
-        .order_by(Trade.id.desc())
-    )
-    return Table(
-        "Trades of this order",
-        (
-            Column("Trade", lambda trade: cells.link("TradeView", trade.id)),
-            Column("Buyer", lambda trade: cells.person(trade.buyer_id)),
-            Column("Seller", lambda trade: cells.person(trade.seller_id)),
-            Column("Quantity", lambda row: cells.money(row.quantity, row.base), align="right"),
-            Column("Price", lambda r: cells.price(r.price_ticks, r.market_id), align="right"),
-            Column("State", lambda trade: cells.state(trade.state)),
-        ),
-        list(rows),
-        "None yet.",
     )

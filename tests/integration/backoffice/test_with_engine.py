@@ -125,19 +125,20 @@ def test_a_dispute_is_decided_and_paid_out(office: Desk) -> None:
 
 def test_an_order_that_staff_cancels_frees_its_coins(office: Desk) -> None:
     offer = office.alice.post("/orders", order_body(office.alice, side="sell")).json["order"]
-    desk.post(
-        office.staff("Operator"),
-        f"/backoffice/orders/{offer['id']}/act/cancel",
-        reason="The price was a typing error.",
-    )
+    operator, page = office.staff("Operator"), f"/backoffice/orders/{offer['id']}"
+    desk.post(operator, f"{page}/act/cancel", reason="The price was a typing error.")
     with office.services.database.reader() as session:
         order = session.get_one(Order, offer["id"])
         assert (order.status, order.held) == ("cancelled", 0)
         assert order.reason == "The price was a typing error."
-        events = select(AuditEvent).where(AuditEvent.kind == "order.cancelled")
+        events = select(AuditEvent).where(AuditEvent.kind == "order.cancelled_by_staff")
         event = session.scalars(events).one()
         assert event.data == {"reason": "The price was a typing error."}
         assert event.actor == f"user:{desk.user(session, 'operator@demo.test').id}"
+    told = operator.get(page).text
+    for words in ("Placed", "order: cancelled by staff", "Cancelled", "unhold"):
+        assert words in told
+    assert told.index("Coins of this order") < told.index("unhold") < told.index("What happened")
 
 
 def test_a_changed_fee_counts_for_the_next_trade(office: Desk) -> None:
