@@ -57,3 +57,8 @@ def connect(url: str, identity: Identity, *, writes: bool = True) -> Connection:
     connection = psycopg.connect(told, autocommit=True)
     quorum.watch(connection)
     return connection
+
+
+def in_a_line(error: Exception) -> str:
+    """What went wrong, for the log: drivers speak at length."""
+    return str(error).partition("\n")[0]

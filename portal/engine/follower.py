@@ -6,7 +6,7 @@ import psycopg
 import structlog
 
 from portal.engine import recovery
-from portal.engine.connection import Connection, Identity, connect
+from portal.engine.connection import Connection, Identity, connect, in_a_line
 from portal.engine.recovery import Copy
 from portal.engine.store import CHANNEL
 
@@ -57,15 +57,19 @@ class Follower:
         return copy
 
     def _run(self) -> None:
+        cut_off = False
         while not self._stop.is_set():
             try:
                 with connect(self._url, self._identity, writes=False) as connection:
+                    cut_off = False
                     self._follow(connection)
             except psycopg.Error as error:
-                _log.warning("the follower has no database", error=str(error))
+                if not cut_off:
+                    _log.warning(f"the follower has no database: {in_a_line(error)}")
+                cut_off = True
                 self._stop.wait(POLL_SECONDS)
             except recovery.Diverged as error:
-                _log.error("the follower's memory does not fit the journal", error=str(error))
+                _log.error(f"ALARM: the follower's memory does not fit the journal: {error}")
                 self.failure, self._copy = error, None
                 return
 

@@ -7,7 +7,7 @@ import asyncio
 import psycopg
 import structlog
 
-from portal.engine.connection import Identity
+from portal.engine.connection import Identity, in_a_line
 from portal.engine.follower import Follower
 from portal.engine.lease import CANDIDATE_SECONDS, HEARTBEAT_SECONDS, Lease
 from portal.engine.recovery import Copy
@@ -53,16 +53,20 @@ class Leadership:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             try:
                 await asyncio.to_thread(self.lease.renew)
+                self._cut_off = False
             except psycopg.Error as error:
-                _log.warning("the lease was not renewed", error=str(error))
+                self._note_cut_off(error)
 
     async def _free(self) -> bool:
         try:
             standing = await asyncio.to_thread(self.lease.standing)
         except psycopg.Error as error:
-            if not self._cut_off:
-                _log.warning("the database does not answer", error=str(error))
-            self._cut_off = True
+            self._note_cut_off(error)
             return False
         self._cut_off = False
         return standing.free or standing.leader == str(self.lease.identity)
+
+    def _note_cut_off(self, error: Exception) -> None:
+        if not self._cut_off:
+            _log.warning(f"the database does not answer: {in_a_line(error)}")
+        self._cut_off = True

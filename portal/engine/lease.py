@@ -142,7 +142,7 @@ class Lease:
             require_replicated(connection)
             taken = Taken(*row)
             self.epoch = taken.epoch
-        _log.info("took the shard over", shard=self._shard, epoch=taken.epoch, seq=taken.seq)
+        _log.info(f"took shard {self._shard} over at epoch {taken.epoch}, command {taken.seq}")
         return taken
 
     def renew(self) -> None:
@@ -163,7 +163,7 @@ class Lease:
             try:
                 self._write(_RELEASE)
             except psycopg.Error as error:
-                _log.warning("the lease was not given back", error=str(error))
+                _log.warning(f"the lease was not given back: {error}")
         self.close()
 
     def interrupt(self) -> None:
@@ -201,6 +201,6 @@ def _end_backends(connection: Connection, shard: str, standing: Standing) -> Non
     """End what the old leader's connections do: they may hold the shard's row."""
     if standing.leader is None:
         return
-    _log.warning("ending the old leader", shard=shard, leader=standing.leader)
+    _log.warning(f"ending what is left of the old leader, {standing.leader}")
     connection.execute(_END, (_END_MS, shard, standing.epoch)).fetchall()
     forget_warnings(connection)  # Of a connection that was gone already, or did not end in time.

@@ -92,7 +92,7 @@ def restore(connection: Connection, shard: str) -> Copy:
         try:
             copy.catch_up_all(connection)
         except Diverged as error:
-            _log.error("a snapshot does not fit the journal", seq=copy.state.seq, error=str(error))
+            _log.error(f"a snapshot does not fit the journal: {error}")
             continue
         return copy
     return from_tables(connection, shard)
@@ -133,7 +133,7 @@ def _from_snapshots(connection: Connection, shard: str) -> Iterator[Copy]:
         try:
             state = snapshots.read(connection, shard, snapshot.seq)
         except snapshots.Damaged as damage:
-            _log.error("a snapshot is damaged", shard=shard, seq=snapshot.seq, why=str(damage))
+            _log.error(f"snapshot {snapshot.seq} is damaged: {damage}")
             continue
         if _journalled(connection, shard, snapshot):
             yield Copy(state, snapshot.journal_hash)
@@ -152,5 +152,5 @@ def _journalled(connection: Connection, shard: str, snapshot: snapshots.Snapshot
     ).fetchone()
     fits = bool(row and row[0])
     if not fits:
-        _log.error("a snapshot is not of this journal", shard=shard, seq=snapshot.seq)
+        _log.error(f"snapshot {snapshot.seq} is not of this journal")
     return fits

@@ -14,7 +14,7 @@ import uvloop
 from portal.core.db import libpq_url, sqlalchemy_url
 from portal.core.settings import Settings
 from portal.engine.batcher import RETRY_SECONDS, Batcher, settle_memory
-from portal.engine.connection import Identity
+from portal.engine.connection import Identity, in_a_line
 from portal.engine.leadership import Leadership
 from portal.engine.lease import LeaseLost
 from portal.engine.quorum import NotDurable, NotReplicated
@@ -73,7 +73,7 @@ class EngineServer:
         except Fenced:
             return False
         except (psycopg.Error, NotDurable, NotReplicated) as error:
-            _log.error("the shard can't be led yet", shard=self._shard, error=str(error))
+            _log.error(f"shard {self._shard} can't be led yet: {in_a_line(error)}")
             await asyncio.sleep(RETRY_SECONDS)
             return False
         settle_memory()
@@ -97,7 +97,7 @@ class EngineServer:
                 if ended.done():
                     ended.result()
         except (Fenced, LeaseLost) as lost:
-            _log.warning("another engine leads now", shard=self._shard, told=str(lost))
+            _log.warning(f"another engine leads now: {lost}")
         finally:
             self._watch.role, self._batcher = STANDBY, None
             keeping.cancel()
@@ -114,8 +114,8 @@ class EngineServer:
         if not done:
             await asyncio.to_thread(self._sequencer.interrupt)
             await asyncio.wait({work})
-        if (error := work.exception()) is not None:
-            _log.warning("given up", error=str(error))
+        if isinstance(error := work.exception(), Exception):
+            _log.warning(f"given up: {in_a_line(error)}")
 
     def _seq(self) -> int | None:
         if self._watch.role == LEADING:

@@ -11,7 +11,7 @@ import psycopg
 import structlog
 
 from portal.engine import quorum
-from portal.engine.connection import Connection, Identity, connect
+from portal.engine.connection import Connection, Identity, connect, in_a_line
 
 STANDBY, LEADING, BLOCKED = "standby", "leading", "blocked"
 WATCH_SECONDS = 0.5
@@ -78,7 +78,7 @@ class Watch:
             self._say(connection, alarm)
         except psycopg.Error as error:
             self.close()
-            return f"The database does not answer: {' '.join(str(error).split())}"
+            return f"The database does not answer: {in_a_line(error)}"
         return alarm
 
     def close(self) -> None:
@@ -92,7 +92,7 @@ class Watch:
         if alarm is None:
             _log.warning("the alarm is over", shard=self._shard)
         else:
-            _log.error("ALARM", shard=self._shard, why=alarm)
+            _log.error(f"ALARM: {alarm}", shard=self._shard)
         self._changed(alarm)
 
     def _say(self, connection: Connection, alarm: str | None) -> None:
@@ -100,13 +100,16 @@ class Watch:
         self._silent += WATCH_SECONDS
         if self._said == (role, alarm) and self._silent < SAY_SECONDS:
             return
-        connection.execute(_SAY, (self._shard, self._identity.address, role, alarm, self._seq()))
+        with connection.transaction():
+            # It must be seen while commits wait for a standby that is gone.
+            connection.execute("SET LOCAL synchronous_commit = off")
+            connection.execute(
+                _SAY, (self._shard, self._identity.address, role, alarm, self._seq())
+            )
         self._said, self._silent = (role, alarm), 0.0
 
     def _open(self) -> Connection:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._url, self._identity, writes=False)
-            # What it says must be seen while commits wait for a standby that is gone.
-            self._connection.execute("SET synchronous_commit = off")
             self._connection.execute("SET statement_timeout = '3s'")
         return self._connection

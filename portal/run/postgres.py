@@ -156,9 +156,23 @@ class EmbeddedPostgres:
         self._show_place()
         building = self._building()
         source = make_conninfo(primary.url(), dbname="", application_name=name)
+        self._copy(
+            "pg_basebackup", f"--pgdata={building}", f"--dbname={source}",
+            "--wal-method=stream", "--checkpoint=fast",
+        )  # fmt: skip
+        self._put_in_place(building)
+
+    def rewind_to(self, primary: "EmbeddedPostgres", name: str) -> None:
+        """Make a former primary, which is not running, a standby of the one that was promoted.
+
+        What it had and the new primary has not is gone then. Raises Unavailable when that fails.
+        """
+        source = make_conninfo(primary.url(), application_name=name)
+        self._copy("pg_rewind", f"--target-pgdata={self.data}", f"--source-server={source}")
+
+    def _copy(self, program: str, *arguments: str) -> None:
         command = [
-            str(self.binaries / "pg_basebackup"), f"--pgdata={building}", f"--dbname={source}",
-            "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast",
+            str(self.binaries / program), *arguments, "--write-recovery-conf",
             *([] if self.durable else ["--no-sync"]),
         ]  # fmt: skip
         done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603
@@ -166,7 +180,6 @@ class EmbeddedPostgres:
         )
         if done.returncode:
             raise Unavailable(f"The standby could not be made: {done.stderr.strip()}")
-        self._put_in_place(building)
 
     def _building(self) -> Path:
         building = self.data.with_name(self.data.name + ".new")

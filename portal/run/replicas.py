@@ -4,18 +4,24 @@ For demonstrations, benches and tests of a failover. Real installations run the 
 of their own; docs/scale-out.md tells how.
 """
 
-import shutil
 import signal
 from pathlib import Path
 
 import psutil
-import psycopg
+from psycopg import sql
 
 from portal.core.errors import Unavailable
 from portal.run.child import die_with_parent
 from portal.run.postgres import START_SECONDS, EmbeddedPostgres
 
 DATABASE = "portal"
+# A server that vanishes is noticed soon, and a former primary can be rewound, not copied anew.
+_SETTINGS = {
+    "wal_sender_timeout": "5s",
+    "wal_receiver_timeout": "5s",
+    "wal_receiver_status_interval": "1s",
+    "wal_keep_size": "512MB",
+}
 
 
 class Replicas:
@@ -37,14 +43,7 @@ class Replicas:
                 port,
                 password,
                 durable=durable,
-                options={
-                    "hot_standby": "on",
-                    "wal_log_hints": "on",
-                    "wal_receiver_status_interval": "1s",
-                    "wal_receiver_timeout": "5s",
-                    "wal_sender_timeout": "5s",
-                    "synchronous_commit": "on",
-                },
+                options={"synchronous_commit": "on"},
             )
             for name, port in zip(("one", "two"), ports, strict=True)
         )
@@ -67,6 +66,8 @@ class Replicas:
         """Make and start the first server, with an empty database and its owner."""
         self.primary.initialise()
         self._start(self.primary)
+        for name, value in _SETTINGS.items():
+            _set(self.primary, name, value)
         self.primary.ensure_database(DATABASE)
         # The engine looks whether its standbys are connected.
         self.primary.execute("GRANT pg_read_all_stats TO portal")
@@ -78,12 +79,13 @@ class Replicas:
         self.wait_for("ANY 1 (*)")
 
     def wait_for(self, names: str) -> None:
-        """Set `synchronous_standby_names` on the primary and wait until it counts."""
-        setting = psycopg.sql.Literal(names)
-        self.primary.execute(
-            psycopg.sql.SQL("ALTER SYSTEM SET synchronous_standby_names = {}").format(setting)
-        )
-        self.primary.execute("SELECT pg_reload_conf()")
+        """Set `synchronous_standby_names` on both servers and wait until it counts.
+
+        Also on the standby: once promoted, it must not take writes that it alone has.
+        """
+        for server in (self.standby, self.primary):
+            if server.process is not None:
+                _set(server, "synchronous_standby_names", names)
         self._until_replicating(wanted=bool(names))
 
     def _until_replicating(self, *, wanted: bool) -> None:
@@ -115,9 +117,9 @@ class Replicas:
         self.primary, self.standby = self.standby, self.primary
 
     def rejoin(self) -> None:
-        """After a promotion: make the old primary anew, as the new one's standby."""
-        shutil.rmtree(self.standby.data)
-        self.start_standby()
+        """After a promotion: bring the old primary back as the new one's standby."""
+        self.standby.rewind_to(self.primary, "standby")
+        self.revive_standby()
 
     def stop(self) -> None:
         """End both servers at once; their files stay."""
@@ -128,6 +130,13 @@ class Replicas:
         with (self._logs / f"{server.data.name}.log").open("ab") as log:
             server.spawn(log, preexec=die_with_parent(signal.SIGQUIT))
         server.wait_ready()
+
+
+def _set(server: EmbeddedPostgres, name: str, value: str) -> None:
+    """In the server's own file, so that its tools know it too."""
+    statement = sql.SQL("ALTER SYSTEM SET {} = {}")
+    server.execute(statement.format(sql.Identifier(name), sql.Literal(value)))
+    server.execute("SELECT pg_reload_conf()")
 
 
 def kill(server: EmbeddedPostgres) -> None:
