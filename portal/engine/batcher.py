@@ -223,7 +223,11 @@ def _send(replies: Iterable[_Reply]) -> None:
     for client, sink, answer in replies:
         by_client.setdefault(client, []).append((sink, answer))
     for client, answers in by_client.items():
-        client.answer(answers)
+        try:
+            client.answer(answers)
+        except Exception:  # One client's trouble is nobody else's.
+            _log.exception("a client could not be answered")
+            client.close()
 
 
 def _away() -> PortalError:

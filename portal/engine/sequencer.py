@@ -12,12 +12,21 @@ from typing import Any
 import orjson
 import psycopg
 import structlog
+from msgspec.structs import replace
 
 from portal.core.clock import Clock, now_ms
 from portal.core.errors import Conflict, PortalError, Unavailable
 from portal.engine import ids, partitions, recovery, store
 from portal.engine.apply import apply
-from portal.engine.commands import AnyCommand, ClockTick, encode_command, parse_command
+from portal.engine.commands import (
+    AnyCommand,
+    ClockTick,
+    Facts,
+    MassQuote,
+    PlaceOrder,
+    encode_command,
+    parse_command,
+)
 from portal.engine.connection import Identity, connect
 from portal.engine.lease import Lease
 from portal.engine.proof import Proof
@@ -30,6 +39,14 @@ from portal.engine.store import Fenced, Head, SealedBatch
 _log = structlog.get_logger("engine")
 Answer = dict[str, Any] | PortalError
 _TICK = b'{"kind":"clock_tick"}'
+
+
+class Poison(RuntimeError):
+    """A command that no rule of ours can carry out: a defect, and the memory is in doubt."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__("a command could not be carried out")
+        self.raw = raw
 
 
 class NotApplied(Unavailable):
@@ -80,6 +97,8 @@ class Sequencer:
         self._head: Head | None = None
         self._open = _Open()
         self._unwritten: dict[str, _Used] = {}
+        # Commands that broke a rule's promises: sent again, they would stop everybody again.
+        self._poison: set[bytes | PortalError] = set()
         self._proof = Proof({})
         self._day = -1
         self.state = ShardState(shard)
@@ -171,13 +190,17 @@ class Sequencer:
         After any exception nothing of the open batch may be written: `stop`, then `start`.
         """
         answers: list[Answer] = []
-        commands = [_parse(raw) for raw in raw_commands]
+        commands = [_defective() if raw in self._poison else _parse(raw) for raw in raw_commands]
         known = self._known(commands)
         for raw, command in zip(raw_commands, commands, strict=True):
             if isinstance(command, PortalError) or isinstance(raw, PortalError):
                 answers.append(command)  # type: ignore[arg-type]
                 continue
-            answers.append(self._one(raw, command, known))
+            try:
+                answers.append(self._one(raw, command, known))
+            except Poison as poison:
+                self._poison.add(poison.raw)
+                raise
         return answers
 
     def seal(self) -> SealedBatch | None:
@@ -233,8 +256,10 @@ class Sequencer:
             answer = apply(self.state, command, now)
         except PortalError as refusal:
             if self._mark() != before:
-                raise RuntimeError(f"{command.kind} was refused half-way") from refusal
+                raise Poison(raw) from refusal
             return refusal
+        except Exception as defect:
+            raise Poison(raw) from defect
         self._record(raw, command, answer)
         return answer
 
@@ -255,14 +280,15 @@ class Sequencer:
         """What the key's first command was answered; None for a new key."""
         key = str(command.key)
         if used := self._unwritten.get(key):
-            same = used.raw == raw or parse_command(used.raw) == command
+            same = used.raw == raw or asked(parse_command(used.raw)) == asked(command)
             return used.answer if same else _other_content()
         if key not in known or self._reader is None:
             return None
         stored = store.read_answer(self._reader, self._shard, known[key])
         if stored is None:
             return _other_content()
-        return stored[1] if parse_command(stored[0]) == command else _other_content()
+        same = asked(parse_command(stored[0])) == asked(command)
+        return stored[1] if same else _other_content()
 
     def _known(self, commands: Sequence[AnyCommand | PortalError]) -> dict[str, int]:
         keys = [c.key for c in commands if not isinstance(c, PortalError) and c.key]
@@ -287,6 +313,27 @@ class Sequencer:
 def not_applied() -> NotApplied:
     """The answer to commands of a batch that could not be written."""
     return NotApplied("The engine could not store this.", hint="Ask again with the same key.")
+
+
+def _defective() -> PortalError:
+    return PortalError(
+        "The engine can't carry this out: a defect, which is in its log.",
+        hint="Tell support; do not send it again.",
+    )
+
+
+def asked(command: AnyCommand) -> Any:
+    """What somebody asked for, without what the portal adds and may know better at a retry."""
+    if isinstance(command, PlaceOrder):
+        return replace(command, **_ADDED, **_ADDED_FEES)
+    if isinstance(command, MassQuote):
+        quotes = [replace(quote, **_ADDED_FEES) for quote in command.quotes]
+        return replace(command, quotes=quotes, **_ADDED)
+    return command
+
+
+_ADDED: dict[str, Any] = {"facts": Facts(), "via_max_open": None}
+_ADDED_FEES: dict[str, Any] = {"maker_fee_bps": 0, "taker_fee_bps": 0}
 
 
 def _other_content() -> PortalError:

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from portal.core.clock import now_ms
 from portal.core.db import Database
 from portal.core.errors import Conflict, InvalidInput, PortalError, Unavailable
-from portal.engine import replay
-from portal.engine.sequencer import Sequencer
+from portal.engine import apply, replay
+from portal.engine.sequencer import NotApplied, Sequencer
 from portal.engine.store import Fenced
 from tests.factories.engine import ALICE, BOB, USDT, define_market, deposit, place_order, take
 
@@ -218,3 +218,27 @@ def test_a_retry_is_known_also_after_the_clock_was_put_back_over_midnight(
     back = Sequencer(database_url, clock=lambda: now)
     assert accepted(back.run([place_order(key="alice:1")])) == [first]
     back.stop()
+
+
+def test_a_retry_may_know_better_who_asks(sequencer: Sequencer) -> None:
+    """A trade was completed, or a fee changed, between the two: it is the same order."""
+    (first,) = accepted(sequencer.run([place_order(key="alice:1", facts={"trades": 1})]))
+    again = place_order(key="alice:1", facts={"trades": 2}, taker_fee_bps=5)
+    assert sequencer.run([again]) == [first]
+
+
+def test_a_command_that_meets_a_defect_is_not_tried_again(
+    sequencer: Sequencer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stops its own batch once; sent for ever, it stops nobody else's."""
+
+    def defect(*_: object) -> None:
+        raise KeyError("no such rule")
+
+    monkeypatch.setitem(apply._HANDLERS, "withdraw", defect)
+    poison = {"kind": "withdraw", "owner": ALICE, "asset": "USDT", "units": 1, "reference": "x"}
+    together = sequencer.run([place_order(), poison])
+    assert all(isinstance(answer, NotApplied) for answer in together)
+    placed, refused = sequencer.run([place_order(), poison])
+    assert isinstance(placed, dict)
+    assert "defect" in refused.message
