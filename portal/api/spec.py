@@ -16,6 +16,7 @@ from spectree.plugins.flask_plugin import FlaskPlugin
 
 from portal.api.reading import NoQuery, check_text, parse_json, validate
 from portal.api.shapes import ErrorAnswer
+from portal.core.money import MAX_UNITS
 from portal.users.signing import KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER
 
 COOKIE = "otc_session"
@@ -47,11 +48,11 @@ class StrictFlaskPlugin(FlaskPlugin):
     def parse_path(
         self, route: Any, path_parameter_descriptions: Mapping[str, str] | None
     ) -> tuple[str, list[dict[str, Any]]]:
-        """Paths as spectree makes them, but whole numbers have 64 bits here."""
+        """Paths as spectree makes them, but whole numbers are ids here: 1 to 64 bits."""
         path, parameters = super().parse_path(route, path_parameter_descriptions)
         for parameter in parameters:
             if parameter["schema"].get("format") == "int32":
-                parameter["schema"]["format"] = "int64"
+                parameter["schema"] |= {"format": "int64", "maximum": MAX_UNITS, "minimum": 1}
         return path, parameters
 
 

@@ -228,6 +228,8 @@ def test_unknown_ids(world: World, alice: Trader, subtests: pytest.Subtests) -> 
         for path in ["/orders/{}", "/trades/{}", "/trades/{}/signing?act=paid"]:
             with subtests.test(unknown=unknown, path=path):
                 refused(alice.get(path.format(unknown)), status=404)
+        with subtests.test(unknown=unknown, method="PATCH"):
+            refused(alice.patch(f"/orders/{unknown}", {"price": "1"}), status=404)
 
 
 def test_query_parameters(world: World, alice: Trader, subtests: pytest.Subtests) -> None:
