@@ -235,7 +235,10 @@ def _open_orders(session: Session, user_id: int, but_set: tuple[str, str] | None
 
 
 def in_words(refusal: PortalError, frame: Frame) -> PortalError:
-    """The engine counts in units; people read decimals."""
+    """The engine counts in units and milliseconds; people read decimals and times."""
+    if refusal.field == "expires_ms":
+        refusal.field, refusal.value = "expires_at", None
+        refusal.message = refusal.message.replace("expires_ms", "expires_at")
     if refusal.value and refusal.value.isdigit():
         if refusal.field in _AMOUNTS:
             refusal.value = frame.amount(int(refusal.value))
