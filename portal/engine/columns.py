@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from itertools import repeat
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from sqlalchemy import BigInteger, Boolean, Text
@@ -25,6 +25,7 @@ _TYPES: tuple[tuple[type[Any], str], ...] = (
     (JSONB, "jsonb"),
 )
 _NULL = "\\N"
+_SPECIAL = "\\\t\n\r"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -49,7 +50,7 @@ class Columns:
         """The rows as COPY's text format has them, behind the values of the fixed columns."""
         columns = zip(*map(self._values, rows), strict=True)
         texts = [copy(column) for copy, column in zip(self._copiers, columns, strict=True)]
-        same = [repeat(value.translate(_ESCAPES), len(rows)) for value in fixed]
+        same = [repeat(_escaped(value), len(rows)) for value in fixed]
         lines = map("\t".join, zip(*same, *texts, strict=True))
         return ("\n".join(lines) + "\n").encode()
 
@@ -98,8 +99,12 @@ def _copied_plain(values: Sequence[Any]) -> Iterable[str]:
 def _copied_text(values: Sequence[str | None]) -> Iterable[str]:
     if _all_same(values):
         first = values[0]
-        return repeat(_NULL if first is None else first.translate(_ESCAPES), len(values))
-    return [_NULL if value is None else value.translate(_ESCAPES) for value in values]
+        return repeat(_NULL if first is None else _escaped(first), len(values))
+    if None in values:
+        return [_NULL if value is None else _escaped(value) for value in values]
+    texts = cast(Sequence[str], values)
+    together = "".join(texts)
+    return map(_escaped, texts) if any(c in together for c in _SPECIAL) else texts
 
 
 def _copied_json(values: Sequence[Any]) -> Iterable[str]:
@@ -108,9 +113,14 @@ def _copied_json(values: Sequence[Any]) -> Iterable[str]:
     for value in values:
         text = written.get(id(value))
         if text is None:
-            text = written[id(value)] = json_text(value).translate(_ESCAPES)
+            # JSON itself escapes every other character that is special here.
+            text = written[id(value)] = json_text(value).replace("\\", "\\\\")
         texts.append(text)
     return texts
+
+
+def _escaped(text: str) -> str:
+    return text.translate(_ESCAPES)
 
 
 def plain_array(values: Sequence[Any]) -> str:
