@@ -84,25 +84,25 @@ function trade(id: number, role: 'buyer' | 'seller', state: string, more: Partia
   }
 }
 const trades: Trade[] = [
-  trade(101, 'buyer', 'awaiting_payment', { action: 'sign_and_pay', timer: 'payment', deadline: ago(-1412), allowed: ['paid', 'cancel'] }),
-  trade(102, 'seller', 'verified', { action: 'check_and_release', timer: 'release', deadline: ago(-7000), allowed: ['release', 'dispute'], verification: { result: 'MTCH', at: ago(30), text: '92.30 EUR from Robert Berg, 22 Nov' } }),
-  trade(103, 'seller', 'paid', { action: 'check_and_release', timer: 'release', deadline: ago(-90), allowed: ['release', 'dispute'] }),
-  trade(104, 'buyer', 'disputed', {
+  trade(103260000000101, 'buyer', 'awaiting_payment', { action: 'sign_and_pay', timer: 'payment', deadline: ago(-1412), allowed: ['paid', 'cancel'] }),
+  trade(103260000000102, 'seller', 'verified', { action: 'check_and_release', timer: 'release', deadline: ago(-7000), allowed: ['release', 'dispute'], verification: { result: 'MTCH', at: ago(30), text: '92.30 EUR from Robert Berg, 22 Nov' } }),
+  trade(103260000000103, 'seller', 'paid', { action: 'check_and_release', timer: 'release', deadline: ago(-90), allowed: ['release', 'dispute'] }),
+  trade(103260000000104, 'buyer', 'disputed', {
     allowed: ['statement', 'cancel'], timer: null,
     dispute: { reason: 'paid_not_released', opened_by: 'buyer', opened_at: ago(3000), status: 'open', outcome: null, to_buyer: null, decision: null, statements: [{ by: 'buyer', at: ago(3000), text: 'Paid at 10:02 from my account ending 3000.' }, { by: 'seller', at: ago(1200), text: 'I cannot see it yet.' }] },
   }),
-  trade(105, 'buyer', 'completed', { action: null, escrow: { backend: 'evm', status: 'closed', escrow_id: null, terms: null, transactions: [{ kind: 'open', hash: `0x${'c4'.repeat(32)}`, status: 'mined' }, { kind: 'settle', hash: `0x${'d5'.repeat(32)}`, status: 'mined' }] } }),
+  trade(103260000000105, 'buyer', 'completed', { action: null, escrow: { backend: 'evm', status: 'closed', escrow_id: null, terms: null, transactions: [{ kind: 'open', hash: `0x${'c4'.repeat(32)}`, status: 'mined' }, { kind: 'settle', hash: `0x${'d5'.repeat(32)}`, status: 'mined' }] } }),
   trade(106, 'seller', 'held', { payment: null, reason: 'Over the limit of your tier' }),
 ]
 const orders = [
-  { id: 31, market: 'USDT-EUR', side: 'sell', order_type: 'limit', price_kind: 'floating', price: null, effective_price: '0.9260', margin_bps: 50, floor: '0.9100', ceiling: '0.9500', expires_at: ago(-86400 * 3), post_only: true, conditions: { words: ['Identity tier 2 or higher.'] }, paused_by: null, quantity: '500.000000', remaining: '380.000000', min_trade: '10.000000', max_trade: '500.000000', methods: ['sepa'], tif: 'GTC', status: 'open', paused: null, reason: null, held: '383.800000', created_at: ago(3600), trades: [101] },
-  { id: 32, market: 'BTC-EUR', side: 'buy', order_type: 'limit', price_kind: 'floating', price: null, effective_price: null, margin_bps: -25, quantity: '0.05000000', remaining: '0.05000000', min_trade: '0.00100000', max_trade: '0.05000000', methods: ['sepa'], tif: 'GTC', status: 'open', paused: 'no_price', reason: null, held: '0', created_at: ago(86400 * 9), trades: [] },
-  { id: 30, market: 'USDT-EUR', side: 'buy', order_type: 'market', price_kind: 'fixed', price: null, effective_price: '0.9230', margin_bps: null, quantity: '100.000000', remaining: '0.000000', min_trade: '10.000000', max_trade: '100.000000', methods: ['sepa'], tif: 'IOC', status: 'filled', paused: null, reason: null, held: '0', created_at: ago(90000), trades: [105] },
+  { id: 103260000000031, market: 'USDT-EUR', side: 'sell', order_type: 'limit', price_kind: 'floating', price: null, effective_price: '0.9260', margin_bps: 50, floor: '0.9100', ceiling: '0.9500', expires_at: ago(-86400 * 3), post_only: true, conditions: { words: ['Identity tier 2 or higher.'] }, paused_by: null, quantity: '500.000000', remaining: '380.000000', min_trade: '10.000000', max_trade: '500.000000', methods: ['sepa'], tif: 'GTC', status: 'open', paused: null, reason: null, held: '383.800000', created_at: ago(3600), trades: [103260000000101] },
+  { id: 103260000000032, market: 'BTC-EUR', side: 'buy', order_type: 'limit', price_kind: 'floating', price: null, effective_price: null, margin_bps: -25, quantity: '0.05000000', remaining: '0.05000000', min_trade: '0.00100000', max_trade: '0.05000000', methods: ['sepa'], tif: 'GTC', status: 'open', paused: 'no_price', reason: null, held: '0', created_at: ago(86400 * 9), trades: [] },
+  { id: 103260000000030, market: 'USDT-EUR', side: 'buy', order_type: 'market', price_kind: 'fixed', price: null, effective_price: '0.9230', margin_bps: null, quantity: '100.000000', remaining: '0.000000', min_trade: '10.000000', max_trade: '100.000000', methods: ['sepa'], tif: 'IOC', status: 'filled', paused: null, reason: null, held: '0', created_at: ago(90000), trades: [103260000000105] },
 ]
 const entries = [
   ['deposit', '1000.000000', '1000.000000', 'available'], ['place_order', '-383.800000', '616.200000', 'available'],
   ['settle', '99.800000', '716.000000', 'available'],
-].map(([kind, amount, balance_after, account_kind], n) => ({ id: 9 - n, at: ago(n * 5000 + 50), kind, asset: 'USDT', amount, balance_after, account_kind, trade_id: n === 2 ? 105 : null, order_id: n === 1 ? 31 : null }))
+].map(([kind, amount, balance_after, account_kind], n) => ({ id: 9 - n, at: ago(n * 5000 + 50), kind, asset: 'USDT', amount, balance_after, account_kind, trade_id: n === 2 ? 103260000000105 : null, order_id: n === 1 ? 103260000000031 : null }))
 
 const domain = { name: 'OTC Portal Escrow', version: '1', chainId: 31337, verifyingContract: ESCROW }
 const typed = (primaryType: string, fields: string, message: Record<string, unknown>): TypedData => ({
@@ -200,7 +200,7 @@ export function answers(call: string, query: URLSearchParams, body: Record<strin
     case 'POST /orders/quote':
       return Number(body.quantity) > 5000 ? refuse(422, 'invalid_input', 'The amount is above the largest trade of this market, 5000 USDT.', 'quantity') : ok(quote(body))
     case 'POST /orders':
-      return ok({ order: { ...orders[0], status: 'open' }, trades: body.take_order ? [101] : [] }, 201)
+      return ok({ order: { ...orders[0], status: 'open' }, trades: body.take_order ? [103260000000101] : [] }, 201)
     case 'GET /orders':
       return ok({ orders: empty ? [] : query.get('status') === 'open' ? orders.slice(0, 2) : orders, next: null })
     case 'POST /orders/:id/cancel':

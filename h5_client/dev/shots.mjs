@@ -62,6 +62,14 @@ const SCREENS = {
     await page.fill(id('order-quantity'), '9000')
     await page.waitForTimeout(700)
   },
+  'post-more': async (page) => {
+    await page.goto(`${base}/market`)
+    await page.click(id('market-post'))
+    await page.click(id('order-kind-floating'))
+    await page.click(`${id('order-more')} summary`)
+    await page.selectOption(id('order-tif'), 'GTD')
+    await page.check(id('order-post-only'))
+  },
   login: async (page) => page.goto(`${base}/login`),
   signup: async (page) => page.goto(`${base}/signup`),
   authenticator: async (page) => {
@@ -79,37 +87,41 @@ const SCREENS = {
     await page.goto(`${base}/orders`)
     await page.click(`${id('order-cancel')} >> nth=0`)
   },
+  'orders-amend': async (page) => {
+    await page.goto(`${base}/orders`)
+    await page.click(`${id('order-amend')} >> nth=0`)
+  },
   trades: async (page) => page.goto(`${base}/trades`),
-  'trade-pay': async (page) => page.goto(`${base}/trades/101`),
+  'trade-pay': async (page) => page.goto(`${base}/trades/103260000000101`),
   'trade-qr': async (page) => {
-    await page.goto(`${base}/trades/101`)
+    await page.goto(`${base}/trades/103260000000101`)
     await page.click(id('trade-qr-toggle'))
   },
   'trade-paid': async (page) => {
     await makeKey(page)
-    await page.goto(`${base}/trades/101`)
+    await page.goto(`${base}/trades/103260000000101`)
     await page.click(id('trade-paid'))
     await page.waitForSelector(id('signing-words'))
   },
   'trade-cancel': async (page) => {
-    await page.goto(`${base}/trades/101`)
+    await page.goto(`${base}/trades/103260000000101`)
     await page.click(id('trade-cancel'))
     await page.waitForSelector(id('signing-words'))
   },
   'trade-release': async (page) => {
     await makeKey(page)
-    await page.goto(`${base}/trades/103`)
+    await page.goto(`${base}/trades/103260000000103`)
     await page.click(id('trade-release'))
     await page.waitForSelector(id('signing-words'))
   },
-  'trade-verified': async (page) => page.goto(`${base}/trades/102`),
-  'trade-dispute': async (page) => page.goto(`${base}/trades/104`),
+  'trade-verified': async (page) => page.goto(`${base}/trades/103260000000102`),
+  'trade-dispute': async (page) => page.goto(`${base}/trades/103260000000104`),
   'trade-dispute-open': async (page) => {
-    await page.goto(`${base}/trades/103`)
+    await page.goto(`${base}/trades/103260000000103`)
     await page.click(id('trade-dispute'))
   },
   'trade-done': async (page) => {
-    await page.goto(`${base}/trades/105`)
+    await page.goto(`${base}/trades/103260000000105`)
     for (const panel of ['escrow', 'price', 'history']) await page.click(`${id(`trade-${panel}`)} summary`)
   },
   wallet: async (page) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { compare, decimal, divide, floorTo, fromUnits, multiply, parseTyped, text, toUnits, typedAmount } from '@/money/decimal'
-import { compact, parts, percent, plain, rate, short } from '@/money/format'
+import { compact, numberParts, parts, percent, plain, rate, short } from '@/money/format'
 
 describe('decimals', () => {
   it('keep every digit of numbers that floating point would lose', () => {
@@ -49,5 +49,15 @@ describe('amounts on screen', () => {
     expect(percent(40, true)).toBe('+0.4 %')
     expect(percent(-25)).toBe('−0.25 %')
     expect(percent(100)).toBe('1 %')
+  })
+})
+
+describe('the number of an order or a trade', () => {
+  it('is its day, grey zeros and a running number, and nothing is lost', () => {
+    expect(numberParts(3260000000007)).toEqual({ day: '326', zeros: '000000000', running: '7' })
+    expect(numberParts(103261234567890)).toEqual({ day: '10326', zeros: '', running: '1234567890' })
+    expect(numberParts(8999999999999999)).toEqual({ day: '899999', zeros: '', running: '9999999999' })
+    expect(numberParts(23)).toEqual({ day: '', zeros: '', running: '23' })
+    expect(Object.values(numberParts(100000000000000)).join('')).toBe('100000000000000')
   })
 })

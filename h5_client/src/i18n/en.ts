@@ -227,7 +227,7 @@ export const en = {
     csv: 'Download as CSV',
   },
   trade: {
-    title: 'Trade #{id}',
+    title: 'Trade',
     with: 'with {nickname}',
     steps: 'Steps of the trade',
     youPay: 'You pay',

@@ -217,7 +217,7 @@ export const zh: Messages = {
     csv: '下载 CSV',
   },
   trade: {
-    title: '交易 #{id}',
+    title: '交易',
     with: '对方：{nickname}',
     steps: '交易步骤',
     youPay: '您支付',

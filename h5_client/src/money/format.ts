@@ -58,3 +58,14 @@ export function compact(amount: string): string {
   const { sign, whole, significant } = parts(amount)
   return `${sign}${whole.replaceAll(',', '')}${significant}`
 }
+
+/** The digits that number the orders and trades of one day; those before them are the day. */
+const RUNNING = 10
+
+/** A number of an order or a trade in the parts that a screen draws differently. */
+export function numberParts(value: number): { day: string; zeros: string; running: string } {
+  const digits = String(value)
+  if (digits.length <= RUNNING) return { day: '', zeros: '', running: digits }
+  const running = digits.slice(-RUNNING).replace(/^0+/, '')
+  return { day: digits.slice(0, -RUNNING), zeros: '0'.repeat(RUNNING - running.length), running }
+}
