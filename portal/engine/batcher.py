@@ -129,7 +129,10 @@ class Batcher:
         return taken
 
     def _commit(self) -> None:
-        """Seal what was applied and write it; refusals alone need no writing."""
+        """Seal what was applied and write it; refusals alone need no writing.
+
+        But only a leader may refuse: one that slept through its lease knows old things.
+        """
         replies, self._applied = self._applied, []
         if not replies and not self._sequencer.waiting:
             return
@@ -140,6 +143,8 @@ class Batcher:
             self._break(error)
             return
         if batch is None:
+            if not self._sequencer.leads:
+                replies = [(client, sink, not_applied()) for client, sink, _ in replies]
             _send(replies)
             return
         self._committing, self._writing = True, replies

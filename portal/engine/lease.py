@@ -9,6 +9,7 @@ its epoch old: it can never write beside another.
 """
 
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -103,6 +104,19 @@ class Lease:
         self._connection: Connection | None = None
         self._lock = threading.RLock()
         self.epoch: int | None = None
+        self._sure_until = 0.0
+
+    @property
+    def held(self) -> bool:
+        """Whether nobody else can have taken the shard yet, by this process's own steady clock.
+
+        That clock goes on while the process stands still, so a sleeper sees that it overslept.
+        """
+        return time.monotonic() < self._sure_until
+
+    def renewed(self, asked_at: float) -> None:
+        """The database has renewed the lease; it was asked at this moment, or later."""
+        self._sure_until = asked_at + LEASE_SECONDS
 
     def standing(self) -> Standing:
         """Who leads, as far as the database knows. Raises psycopg.Error."""
@@ -131,6 +145,7 @@ class Lease:
             connection = self._open()
             require_durable(connection, self.sync_standbys)
             _end_backends(connection, self._shard, standing)
+            asked_at = time.monotonic()
             try:
                 row = connection.execute(
                     _TAKE, (str(self.identity), LEASE_SECONDS, self._shard, standing.epoch)
@@ -142,6 +157,7 @@ class Lease:
             require_replicated(connection)
             taken = Taken(*row)
             self.epoch = taken.epoch
+            self.renewed(asked_at)
         _log.info(f"took shard {self._shard} over at epoch {taken.epoch}, command {taken.seq}")
         return taken
 
@@ -150,12 +166,14 @@ class Lease:
 
         Whoever waits for the row finds a batch there, and a batch renews the lease itself.
         """
+        asked_at = time.monotonic()
         try:
             row = self._write(_RENEW, LEASE_SECONDS).fetchone()
         except errors.LockNotAvailable:
             return
         if row is None:
             raise LeaseLost(f"shard {self._shard} is no longer at epoch {self.epoch}")
+        self.renewed(asked_at)
 
     def release(self) -> None:
         """Give the shard away, so that a standby takes it at once; does nothing without it."""

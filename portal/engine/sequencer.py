@@ -5,6 +5,7 @@ ahead of the database, and no answer leaves before its batch is written. Whateve
 a batch is written, the memory is thrown away and read back: the database is the truth.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -113,6 +114,11 @@ class Sequencer:
         """Whether the shard is in memory and its connections are open."""
         connections = (self._writer, self._reader)
         return all(c is not None and not c.closed for c in connections)
+
+    @property
+    def leads(self) -> bool:
+        """Whether nobody else can have written since: what memory says is then how things are."""
+        return self._lease is None or self._lease.held
 
     def start(self, copy: Copy | None = None) -> None:
         """Take the shard over and have it in memory: `copy`, once it has the journal's tail.
@@ -232,6 +238,7 @@ class Sequencer:
         if self._writer is None:
             raise psycopg.OperationalError("the engine has no connection to its database")
         self._make_partitions(self._writer, batch)
+        asked_at = time.monotonic()
         try:
             store.write_batch(self._writer, self._shard, batch, self._standbys)
         except Fenced:
@@ -239,6 +246,8 @@ class Sequencer:
                 require_unchanged(self._writer, self._sync_standbys, self._standbys)
             raise
         require_replicated(self._writer)
+        if self._lease is not None:
+            self._lease.renewed(asked_at)
 
     def written(self, batch: SealedBatch) -> None:
         """A batch is committed: its keys are found in the database from now on."""
