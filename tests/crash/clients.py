@@ -36,6 +36,8 @@ class Sent:
     times_sent: int = 0
     # The client gave an attempt up while the engine may still have been about to carry it out.
     left_behind: bool = False
+    # It is the body of a request to the gateway, which made the command of it.
+    by_gateway: bool = False
     ids: set[int] = field(default_factory=set)
 
 

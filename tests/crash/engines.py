@@ -1,10 +1,11 @@
-"""Engine processes that can be killed, frozen and woken, with clocks that can be set."""
+"""The portal's processes: they can be killed; engines also frozen and woken, their clocks set."""
 
 import os
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -15,26 +16,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class EngineProcess:
-    """One `portal engine` on a port of its own; started again by `keep_alive` when it ended."""
+class PortalProcess:
+    """A role of the portal; started again by `keep_alive` when it has ended."""
 
-    def __init__(self, database_url: str, token: str, log: Path) -> None:
-        self.port = free_port()
-        self.frozen = False
-        self.clock_off_ms = 0
-        self.starts = 0
+    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
+        self._command = command
+        self._environment = {**os.environ, **environment}
         self._log = log
-        self._environment = {
-            **os.environ,
-            "DATABASE_URL": database_url,
-            "ENGINE_TOKEN": token,
-            "ENGINE_PORT": str(self.port),
-        }
         self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def address(self) -> tuple[str, int]:
-        return "127.0.0.1", self.port
 
     @property
     def alive(self) -> bool:
@@ -45,24 +34,53 @@ class EngineProcess:
         if self.alive:
             return
         self.end()
-        command = [sys.executable, "-m", "tests.crash.engine_process", str(self.clock_off_ms)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command,
+                [sys.executable, "-m", *self._command, *self._more_arguments()],
                 env=self._environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 start_new_session=True,
             )
-        self.frozen = False
-        self.starts += 1
 
     def kill(self) -> None:
-        """SIGKILL: no goodbye."""
+        """SIGKILL to it and the processes that it has started: no goodbye."""
         self._signal(signal.SIGKILL)
         if self._process is not None:
             self._process.wait()
+
+    def end(self) -> None:
+        """Kill it and close what we hold of it."""
+        if self._process is None:
+            return
+        self.kill()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process = None
+
+    def _more_arguments(self) -> list[str]:
+        return []
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+
+class EngineProcess(PortalProcess):
+    """One `portal engine` on a port of its own."""
+
+    def __init__(self, database_url: str, log: Path) -> None:
+        self.port = free_port()
+        self.frozen = False
+        self.clock_off_ms = 0
+        environment = {"DATABASE_URL": database_url, "ENGINE_PORT": str(self.port)}
+        super().__init__(["tests.crash.engine_process"], environment, log)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return "127.0.0.1", self.port
 
     def freeze(self) -> None:
         """SIGSTOP: it keeps its connections and its memory, and does nothing."""
@@ -74,22 +92,31 @@ class EngineProcess:
         self._signal(signal.SIGCONT)
         self.frozen = False
 
+    def kill(self) -> None:
+        """SIGKILL: no goodbye."""
+        super().kill()
+        self.frozen = False
+
     def set_clock(self, off_ms: int) -> None:
         """Put its clock this far off the real one, now and after a restart."""
         self.clock_off_ms = off_ms
         if self.alive and self._process is not None and self._process.stdin is not None:
-            self._process.stdin.write(b"%d\n" % off_ms)
-            self._process.stdin.flush()
+            with suppress(BrokenPipeError):
+                self._process.stdin.write(b"%d\n" % off_ms)
+                self._process.stdin.flush()
 
-    def end(self) -> None:
-        """Kill it and close what we hold of it."""
-        if self._process is None:
-            return
-        self.kill()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        self._process = None
+    def _more_arguments(self) -> list[str]:
+        return [str(self.clock_off_ms)]
 
-    def _signal(self, number: int) -> None:
-        if self.alive and self._process is not None:
-            self._process.send_signal(number)
+
+class GatewayProcess(PortalProcess):
+    """One `portal gateway`, which looks for the engine that leads by itself."""
+
+    def __init__(self, database_url: str, engines: list[EngineProcess], log: Path) -> None:
+        self.port = free_port()
+        environment = {
+            "DATABASE_URL": database_url,
+            "GATEWAY_PORT": str(self.port),
+            "ENGINE_ADDRESSES": ",".join(f"127.0.0.1:{engine.port}" for engine in engines),
+        }
+        super().__init__(["portal.cli", "gateway"], environment, log)

@@ -23,6 +23,11 @@ async def both_engines_killed(world: World) -> None:
         engine.kill()
 
 
+async def gateway_killed(world: World) -> None:
+    """SIGKILL to the gateway, with its workers."""
+    world.gateway.kill()
+
+
 async def postmaster_killed(world: World) -> None:
     """SIGKILL to PostgreSQL's postmaster."""
     world.disk.kill_postmaster()
@@ -118,13 +123,14 @@ async def clock_a_day_ahead(world: World) -> None:
 
 async def clients_left(world: World) -> None:
     """Every client drops its connection and asks again on another."""
-    for client in world.clients:
+    for client in world.everybody:
         client.leave()
 
 
 FAULTS: list[Fault] = [
     engine_killed,
     both_engines_killed,
+    gateway_killed,
     postmaster_killed,
     database_stopped_at_once,
     backend_killed,

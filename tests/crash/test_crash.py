@@ -7,9 +7,8 @@ import time
 
 import pytest
 
-from tests.crash.disk import DatabaseOnDisk
 from tests.crash.faults import FAULTS
-from tests.crash.world import Fault, living
+from tests.crash.world import Fault, Template, living
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -30,8 +29,8 @@ def plan(seed: int, rounds: int) -> list[Fault]:
     return faults[:rounds]
 
 
-async def play(disk: DatabaseOnDisk, seed: int, faults: list[Fault]) -> None:
-    async with living(disk, disk.home, seed) as world:
+async def play(template: Template, seed: int, faults: list[Fault]) -> None:
+    async with living(template, seed) as world:
         for number, fault in enumerate(faults, 1):
             told = f"CRASH_SEED={SEED}, world {seed}, round {number}: {fault.__name__}"
             broken = await world.play(fault)
@@ -41,6 +40,6 @@ async def play(disk: DatabaseOnDisk, seed: int, faults: list[Fault]) -> None:
 
 
 @pytest.mark.parametrize("first", range(0, ROUNDS, PER_WORLD))
-def test_round_after_round(disk: DatabaseOnDisk, first: int) -> None:
+def test_round_after_round(template: Template, first: int) -> None:
     rounds = plan(SEED, ROUNDS)[first : first + PER_WORLD]
-    asyncio.run(play(disk, SEED + first, rounds))
+    asyncio.run(play(template, SEED + first, rounds))

@@ -7,9 +7,10 @@ from typing import Any
 from portal.core.money import MAX_UNITS
 from tests.factories.engine import USDT, define_market, deposit, place_order
 
-SELLERS, BUYERS = (1, 2, 3), (4, 5, 6)
+SELLERS, BUYERS = (1001, 1002, 1003), (1004, 1005, 1006)
 STAFF = 99
-MARKETS = {"USDT-EUR": 9200, "USDT-BRL": 54_000}
+COIN = "COIN"
+MARKETS = {"COIN-EUR": 9200, "COIN-BRL": 54_000}
 _KEPT_ORDERS, _KEPT_TRADES = 300, 300
 _FEE = USDT // 1000
 Command = dict[str, Any]
@@ -19,10 +20,13 @@ def opening() -> list[Command]:
     """What a world starts with: markets, prices, coins, and tables larger than a log segment."""
     ballast = random.Random(0)
     return [
-        *(define_market(id=market, quote=market[5:]) for market in MARKETS),
+        *(define_market(id=market, base=COIN, quote=market[5:]) for market in MARKETS),
         *({"kind": "index_tick", "market": m, "price": price} for m, price in MARKETS.items()),
-        *(deposit(owner=owner, units=10**13) for owner in (*SELLERS, *BUYERS)),
-        *(deposit(owner=1, reference=ballast.randbytes(240).hex()) for _ in range(4000)),
+        *(deposit(owner=owner, asset=COIN, units=10**13) for owner in (*SELLERS, *BUYERS)),
+        *(
+            deposit(owner=SELLERS[0], asset=COIN, reference=ballast.randbytes(240).hex())
+            for _ in range(4000)
+        ),
     ]
 
 
@@ -142,12 +146,12 @@ class Trader:
 
     def _deposit(self) -> Command:
         reference = self._choose.randbytes(200).hex()
-        return deposit(owner=self._choose.choice(SELLERS), reference=reference)
+        return deposit(owner=self._choose.choice(SELLERS), asset=COIN, reference=reference)
 
     def _withdraw(self) -> Command:
         units = self._choose.choice((USDT, 10**9, MAX_UNITS))
         owner = self._choose.choice(SELLERS + BUYERS)
-        return {**deposit(owner=owner, units=units), "kind": "withdraw"}
+        return {**deposit(owner=owner, asset=COIN, units=units), "kind": "withdraw"}
 
     def _tick(self) -> Command:
         market = self._choose.choice(list(MARKETS))
@@ -159,7 +163,7 @@ class Trader:
     def _terms(self) -> Command:
         market = self._choose.choice(list(MARKETS))
         status = self._choose.choice(("open", "open", "halted"))
-        return define_market(id=market, quote=market[5:], status=status)
+        return define_market(id=market, base=COIN, quote=market[5:], status=status)
 
     def _nonsense(self) -> Command:
         changes = self._choose.choice(
