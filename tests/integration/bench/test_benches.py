@@ -31,7 +31,7 @@ def test_orders(place: Path) -> None:
         assert complete(line)
         assert line["unanswered"] == 0
         assert line["trades"] > 0
-        assert set(line["refused"]) <= {"conflict"}
+        assert line["refused"] == {}
         assert set(line["durability"].values()) == {"on"}
 
 
