@@ -12,7 +12,7 @@ from psycopg import sql
 
 from portal.core.errors import Unavailable
 from portal.run.child import die_with_parent
-from portal.run.postgres import START_SECONDS, EmbeddedPostgres
+from portal.run.postgres import START_SECONDS, STOP_SECONDS, EmbeddedPostgres
 
 DATABASE = "portal"
 # A server that vanishes is noticed soon, and a former primary can be rewound, not copied anew.
@@ -43,7 +43,7 @@ class Replicas:
                 port,
                 password,
                 durable=durable,
-                options={"synchronous_commit": "on"},
+                options={"synchronous_commit": "on", "full_page_writes": "on"},
             )
             for name, port in zip(("one", "two"), ports, strict=True)
         )
@@ -154,5 +154,19 @@ def kill(server: EmbeddedPostgres) -> None:
         except psutil.NoSuchProcess:
             continue
     server.process.wait()
-    psutil.wait_procs(processes, timeout=10)
+    for process in processes:
+        _wait_gone(process)
     server.process = None
+
+
+def _wait_gone(process: psutil.Process) -> None:
+    """Until it runs no more. Its new parent may be slow to notice: a zombie is gone, too."""
+    for _ in range(int(STOP_SECONDS / 0.01)):
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return
+            process.wait(0.01)
+        except psutil.TimeoutExpired:
+            continue
+        except psutil.NoSuchProcess:
+            return
