@@ -109,8 +109,9 @@ def link(endpoint: str, pk: object, text: object | None = None) -> Markup:
 
 
 def number(pk: object) -> Markup:
-    """A record's number. The zeros between the day and the running number are grey; it copies
-    whole (see `portal.engine.ids` for how such a number is made).
+    """A record's number, made as `portal.engine.ids` says; it copies whole.
+
+    The zeros between the day and the running number are grey, in tables drawn as an ellipsis.
     """
     digits = str(pk)
     day, running = digits[:-_RUNNING], digits[-_RUNNING:]
@@ -118,7 +119,7 @@ def number(pk: object) -> Markup:
         return Markup("#{}").format(digits)
     kept = running.lstrip("0")
     return Markup(
-        '<span class="number" title="#{}">#{}<span class="zeros">{}</span>{}</span>'
+        '<span class="number id" title="#{}">#{}<span class="zeros">{}</span>{}</span>'
     ).format(digits, day, running[: _RUNNING - len(kept)], kept)
 
 

@@ -116,7 +116,6 @@ class TransferView(RecordView):
             "Amount", lambda row: cells.moved(row.amount, row.from_id), sort="amount", align="right"
         ),
         Column("For", lambda row: _cause(row)),
-        Column("Reference", lambda row: cells.code(row.reference, keep=6)),
     )
 
     def _load_names(self, rows: Sequence[Any]) -> None:

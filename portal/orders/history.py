@@ -65,7 +65,8 @@ def coins_of(order: Order) -> Table:
 
 def story_of(order: Order, trades: Sequence[Trade]) -> Timeline:
     """Placed, matched, and how it ended; what staff did stands between."""
-    moments = [(order.created_ms, _placed(order)), *((t.created_ms, _matched(t)) for t in trades)]
+    moments = [(order.created_ms, _placed(order))]
+    moments += [(trade.created_ms, _matched(trade)) for trade in reversed(trades)]
     moments += steps_about(f"order:{order.id}")
     known = {at for at, _ in moments}
     if order.status != "open":
