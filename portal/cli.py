@@ -86,9 +86,10 @@ def engine_run() -> None:
 
 
 @engine.command("snapshot")
-def engine_snapshot() -> None:
+@click.option("--if-worth-it", is_flag=True, help="Not after only a few commands.")
+def engine_snapshot(if_worth_it: bool) -> None:
     """Store what an engine needs for a quick start; the engines go on meanwhile."""
-    _call("portal.engine.maintenance", "write_snapshot")
+    _call("portal.engine.maintenance", "write_snapshot", only_if_worth=if_worth_it)
 
 
 @engine.command("verify")

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 
 from portal.core.addresses import public_part
+from portal.core.db import libpq_url, sqlalchemy_url
 from portal.core.errors import PortalError
 from portal.core.settings import Settings, read_settings
 from portal.run.agreement import ChainProbe
@@ -38,7 +39,7 @@ def check_production(settings: Settings) -> list[Check]:
 
 def check_database(settings: Settings) -> Check:
     """PostgreSQL answers and is new enough."""
-    url = settings.required_database_url.replace("postgresql+psycopg://", "postgresql://", 1)
+    url = libpq_url(sqlalchemy_url(settings.required_database_url))
     try:
         with psycopg.connect(url, connect_timeout=5) as connection:
             version = connection.info.server_version // 10000
@@ -73,15 +74,37 @@ def check_chain(settings: Settings) -> Check:
 
 
 def check_engine(settings: Settings) -> Check:
-    """Somebody listens where the engine should."""
-    address = (settings.engine_host, settings.engine_port)
+    """An engine listens where it should: of several only the one that leads."""
+    problems = []
+    for host, port in settings.engine_targets:
+        try:
+            with socket.create_connection((host, port), timeout=5):
+                return Check("engine", True, f"The engine listens on {host}:{port}.")
+        except OSError as error:
+            problems.append(f"{host}:{port}: {error}")
+    where = "ENGINE_ADDRESSES" if settings.engine_addresses else "ENGINE_HOST:ENGINE_PORT"
+    return Check("engine", False, f"Nobody listens on {where} ({'; '.join(problems)}).")
+
+
+def check_alarms(settings: Settings) -> list[Check]:
+    """What the engines themselves say: who leads, who follows, and what they can't do."""
+    url = libpq_url(sqlalchemy_url(settings.required_database_url))
     try:
-        with socket.create_connection(address, timeout=5):
-            return Check("engine", True, f"The engine listens on {address[0]}:{address[1]}.")
-    except OSError as error:
-        return Check(
-            "engine", False, f"Nobody listens on ENGINE_HOST:ENGINE_PORT {address}: {error}."
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            rows = connection.execute(
+                "SELECT engine, shard, role, alarm FROM engine_status"
+                " WHERE at > now() - interval '10 s' ORDER BY engine"
+            ).fetchall()
+    except psycopg.Error:
+        return []  # The check of the database has said why.
+    return [
+        Check(
+            "engine",
+            alarm is None,
+            alarm or f"{engine} is {'leading' if role == 'leading' else 'standing by'} ({shard}).",
         )
+        for engine, shard, role, alarm in rows
+    ]
 
 
 def check_client(settings: Settings) -> Check:
@@ -119,6 +142,7 @@ def examine(settings: Settings) -> list[Check]:
         check_database(settings),
         check_chain(settings),
         check_engine(settings),
+        *check_alarms(settings),
         check_client(settings),
     ]
 
