@@ -9,9 +9,12 @@ import msgspec
 from portal.core.errors import Conflict, InvalidInput, NotFound
 from portal.core.money import MAX_UNITS
 from portal.engine import ids
-from portal.ledger.rules import OUTSIDE, AccountKey
+from portal.engine.open_orders import OpenOrders
+from portal.ledger.rules import AVAILABLE, OUTSIDE, AccountKey
 from portal.orders.book import Book
 from portal.orders.rules import OPEN, MarketTerms, OrderState, live_index
+from portal.orders.timers import Timers
+from portal.orders.walk import Walker
 from portal.trades.rules import TradeState
 
 
@@ -34,6 +37,7 @@ class MarketInShard:
     quote_id: int | None = None
     index_until_ms: int | None = None
     book: Book = field(default_factory=Book)
+    walker: Walker | None = None
 
     def index(self, at_ms: int) -> int | None:
         """The index price in ticks, None while there is none fit for use."""
@@ -92,15 +96,20 @@ class ShardState:
         self.next_id = ids.first_id(number, 0)
         self.markets: dict[str, MarketInShard] = {}
         self.orders: dict[int, OrderState] = {}
+        self.open_orders = OpenOrders()
+        self.timers = Timers()
         self.trades: dict[int, TradeState] = {}
         self.accounts: dict[AccountKey, AccountState] = {}
         self.changes = Changes()
+        # Owners of shared orders whose available balance this command has changed.
+        self.moved_under: set[int] = set()
         self.at_ms = 0
 
     @property
     def due_ms(self) -> int:
-        """When the clock itself has something to do next: a new day begins."""
-        return ids.start_of((self.next_id - ids.first_id(self.number, 0)) // ids.IDS_A_DAY + 1)
+        """When the clock itself has something to do next: an order's timer, or a new day."""
+        day = (self.next_id - ids.first_id(self.number, 0)) // ids.IDS_A_DAY
+        return min(ids.start_of(day + 1), self.timers.next_ms)
 
     def begin_day(self) -> None:
         """Ids go on at the first of the present day, if it is a new one."""
@@ -165,6 +174,9 @@ class ShardState:
             raise RuntimeError(f"transfer {kind} of {units} overdraws {source}")
         if taker.balance > MAX_UNITS or giver.balance < -MAX_UNITS:
             raise RuntimeError(f"transfer {kind} overflows {source} or {target}")
+        for key in (source, target):
+            if key.kind == AVAILABLE and self.open_orders.shares(key.owner_id):
+                self.moved_under.add(key.owner_id)
         self.changes.transfers.append(
             TransferRow(
                 self.new_id(),
@@ -197,11 +209,18 @@ class ShardState:
         """Note an order as changed; a closed one leaves memory and book."""
         order.updated_ms = self.at_ms
         self.changes.orders[order.id] = order
-        if order.status == OPEN:
-            self.orders[order.id] = order
-        else:
-            self.orders.pop(order.id, None)
-            self.markets[order.market_id].book.remove(order)
+        if order.status != OPEN:
+            if self.orders.pop(order.id, None) is not None:
+                self.open_orders.remove(order)
+                self.markets[order.market_id].book.remove(order)
+        elif order.id not in self.orders:
+            self._open(order)
+
+    def _open(self, order: OrderState) -> None:
+        self.orders[order.id] = order
+        self.open_orders.add(order)
+        if order.hours or order.expires_ms is not None:
+            self.timers.watch(order, self.at_ms)
 
     def touch_trade(self, trade: TradeState) -> None:
         """Note a trade as changed; a closed one leaves memory."""
@@ -225,13 +244,17 @@ class ShardState:
         trades: Iterable[TradeState],
         accounts: Iterable[tuple[AccountKey, AccountState]],
     ) -> None:
-        """Fill the memory from stored rows. Orders must come oldest first."""
+        """Fill the memory from stored rows, after `at_ms`. Orders must come oldest first."""
         self.markets = {market.terms.id: market for market in markets}
+        for market in self.markets.values():
+            market.book.set_smallest(market.terms.min_trade)
+            market.book.set_index(market.index_ticks)
         self.trades = {trade.id: trade for trade in trades}
         self.accounts = dict(accounts)
         for order in orders:
-            self.orders[order.id] = order
-            self.markets[order.market_id].book.add(order)
+            self._open(order)
+            if order.paused is None:
+                self.markets[order.market_id].book.add(order)
 
     def snapshot(self) -> dict[str, Any]:
         """Everything in plain values, for comparing two states."""

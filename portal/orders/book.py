@@ -1,103 +1,262 @@
 """The book of one market: price-time priority under compatibility. Pure, in memory.
 
-Every payment method has a heap of its own, so offers a taker can't pay for are never looked at.
-Fixed prices and floating ones (by margin over the index) have separate heaps: a new index price
-moves no entry. Heaps drop closed orders when they come to the top.
+Priority: better price first, then the lower priority number. A floating price counts before it
+is rounded to a tick, so that a new index changes nobody's place among floating orders: they
+stand in a ladder by margin, and a tick re-keys nothing. A floor or ceiling that comes into
+force moves its order to the ladder of fixed prices, and back when it ends.
 
-Priority: better price first, then the older order. Floating orders among each other rank by
-margin, that is by their price before it is rounded to a tick.
+Private orders (with a link) are kept out of the lanes: nobody meets them by chance.
+Compiled by mypyc where a C compiler is there, with the same results.
 """
 
-import heapq
-from collections.abc import Generator
+from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+from typing import Final
 
-from portal.orders.rules import BUY, OrderState, floating_price
+from portal.orders.lanes import BOUND, FIXED, FLOATING, LANES_A_KIND, PLAIN, Lane, lane_number
+from portal.orders.rules import BUY, RANKS_A_TICK, SELL, OrderState
 
-_Entry = tuple[int, int]
-_Best = tuple[int, int, list[_Entry]]
+OUT: Final = -1
+_PRIVATE: Final = LANES_A_KIND * 3
+_DEAD_ENTRIES: Final = 256
+
+_Entry = tuple[int, int, OrderState]
+
+
+class Rack:
+    """The lanes of one payment method: by number, and in the order they are looked through."""
+
+    __slots__ = ("by_number", "lanes")
+
+    def __init__(self) -> None:
+        self.by_number: dict[int, Lane] = {}
+        self.lanes: list[Lane] = []
+
+    def open(self, shelf: int) -> Lane:
+        """A new lane."""
+        lane = Lane(shelf // LANES_A_KIND, shelf % LANES_A_KIND)
+        self.by_number[shelf] = lane
+        self.lanes = [self.by_number[number] for number in sorted(self.by_number)]
+        return lane
 
 
 class BookSide:
-    """All resting orders of one side, by payment method."""
+    """All resting orders of one side, by payment method. `sign`: 1 for bids, -1 for asks."""
+
+    __slots__ = ("racks", "sign", "size")
 
     def __init__(self, side: str) -> None:
-        self._sign = -1 if side == BUY else 1
-        self._fixed: dict[str, list[_Entry]] = {}
-        self._floating: dict[str, list[_Entry]] = {}
-        self.orders: dict[int, OrderState] = {}
+        self.sign = 1 if side == BUY else -1
+        self.racks: dict[str, Rack] = {}
+        self.size = 0
 
-    def add(self, order: OrderState) -> None:
+    def add(self, order: OrderState, smallest: int) -> None:
         """Rest an order under each of its methods."""
-        self.orders[order.id] = order
-        fixed = order.price_kind == "fixed"
-        ladder = self._fixed if fixed else self._floating
-        key = order.price_ticks if fixed else order.margin_bps
+        if order.link is not None:
+            order.shelf = _PRIVATE
+            return
+        key = self._key(order)
+        number = PLAIN
+        if order.conditions is not None or order.min_trade > smallest:
+            number = lane_number(order, smallest)
+        order.shelf = shelf = _kind(order) * LANES_A_KIND + number
+        self.size += 1
+        for method in order.methods:
+            rack = self.racks.get(method)
+            if rack is None:
+                rack = self.racks[method] = Rack()
+            lane = rack.by_number.get(shelf)
+            if lane is None:
+                lane = rack.open(shelf)
+            lane.add(order, key)
+
+    def remove(self, order: OrderState) -> None:
+        """Take an order out, if it is in."""
+        shelf = order.shelf
+        order.shelf = OUT
+        if shelf in (OUT, _PRIVATE):
+            return
+        key = self._key(order)
+        self.size -= 1
+        for method in order.methods:
+            self.racks[method].by_number[shelf].drop(order, key)
+
+    def orders(self) -> list[OrderState]:
+        """Every resting order that anybody can meet, by its priority number."""
+        found: dict[int, OrderState] = {}
+        for rack in self.racks.values():
+            for lane in rack.lanes:
+                for level in lane.levels.values():
+                    for order in level.orders:
+                        if order is not None:
+                            found[order.priority] = order
+        return [found[number] for number in sorted(found)]
+
+    def _key(self, order: OrderState) -> int:
+        if order.price_kind == "fixed":
+            key = order.price_ticks
+        elif order.bound:
+            key = order.floor_ticks if order.bound < 0 else order.ceiling_ticks
+        else:
+            key = order.margin_bps
         if key is None:
             raise ValueError(f"order {order.id} has no {order.price_kind} price")
-        for method in order.methods:
-            heapq.heappush(ladder.setdefault(method, []), (key * self._sign, order.id))
-
-    def remove(self, order_id: int) -> None:
-        """Forget an order; its heap entries go when they surface."""
-        self.orders.pop(order_id, None)
-
-    def walk(
-        self, methods: list[str], index_ticks: int | None
-    ) -> Generator[tuple[OrderState, int], None, None]:
-        """Orders payable by any of `methods`, best first, each once, with its present price.
-
-        Entries seen are put back when the walk ends, so it may be left at any time.
-        """
-        aside: list[tuple[list[_Entry], _Entry]] = []
-        seen: set[int] = set()
-        try:
-            while best := self._best(methods, index_ticks):
-                price, order_id, heap = best
-                aside.append((heap, heapq.heappop(heap)))
-                if order_id not in seen:
-                    seen.add(order_id)
-                    yield self.orders[order_id], price * self._sign
-        finally:
-            for heap, entry in aside:
-                if entry[1] in self.orders:
-                    heapq.heappush(heap, entry)
-
-    def _best(self, methods: list[str], index_ticks: int | None) -> _Best | None:
-        best: _Best | None = None
-        for method in methods:
-            for ladder, floating in ((self._fixed, False), (self._floating, True)):
-                heap = ladder.get(method)
-                if not heap or (floating and index_ticks is None) or not self._surface(heap):
-                    continue
-                key, order_id = heap[0]
-                if floating and index_ticks is not None:
-                    key = floating_price(index_ticks, key * self._sign) * self._sign
-                if best is None or (key, order_id) < best[:2]:
-                    best = (key, order_id, heap)
-        return best
-
-    def _surface(self, heap: list[_Entry]) -> bool:
-        while heap and heap[0][1] not in self.orders:
-            heapq.heappop(heap)
-        return bool(heap)
+        return key * self.sign
 
 
 class Book:
-    """Both sides of a market."""
+    """Both sides of a market. `smallest`: the market's smallest trade."""
 
-    def __init__(self) -> None:
-        self.sides = {"buy": BookSide("buy"), "sell": BookSide("sell")}
+    __slots__ = ("_falling", "_rising", "asks", "bids", "bounded", "index", "smallest")
+
+    def __init__(self, smallest: int = 0) -> None:
+        self.bids = BookSide(BUY)
+        self.asks = BookSide(SELL)
+        self.smallest = smallest
+        self.index: int | None = None
+        self.bounded = 0
+        # What changes when the index falls below, or rises above, the entry's first number.
+        self._falling: list[_Entry] = []
+        self._rising: list[_Entry] = []
+
+    def side(self, side: str) -> BookSide:
+        """The bids or the asks."""
+        return self.bids if side == BUY else self.asks
 
     def add(self, order: OrderState) -> None:
         """Rest an open order."""
-        self.sides[order.side].add(order)
+        if order.floor_ticks is not None or order.ceiling_ticks is not None:
+            order.bound = bound_at(order, self.index)
+            self.bounded += 1
+            self._watch(order)
+        self.side(order.side).add(order, self.smallest)
 
     def remove(self, order: OrderState) -> None:
-        """Take an order out."""
-        self.sides[order.side].remove(order.id)
+        """Take an order out, if it is in."""
+        if order.shelf == OUT:
+            return
+        if order.floor_ticks is not None or order.ceiling_ticks is not None:
+            self.bounded -= 1
+        self.side(order.side).remove(order)
 
-    def best_price(self, side: str, methods: list[str], index_ticks: int | None) -> int | None:
+    def holds(self, order: OrderState) -> bool:
+        """Whether an order is in the book, be it a private one."""
+        return order.shelf != OUT
+
+    def set_index(self, index: int | None) -> None:
+        """Move the orders whose floor or ceiling comes into force, or ends, at this index."""
+        if index is None:
+            return
+        self.index = index
+        while self._falling and -self._falling[0][0] > index:
+            self._follow(heappop(self._falling), index)
+        while self._rising and self._rising[0][0] < index:
+            self._follow(heappop(self._rising), index)
+        self._forget_the_dead()
+
+    def set_smallest(self, smallest: int) -> None:
+        """Another smallest trade of the market: every order may belong to another lane."""
+        if smallest == self.smallest:
+            return
+        self.smallest = smallest
+        for side in (self.bids, self.asks):
+            orders = side.orders()
+            for order in orders:
+                side.remove(order)
+            side.racks = {}
+            for order in orders:
+                side.add(order, smallest)
+
+    def best_price(self, side: str, methods: tuple[str, ...], index: int | None) -> int | None:
         """The best present price on `side` payable by `methods`, in ticks."""
-        for _, price in self.sides[side].walk(methods, index_ticks):
-            return price
-        return None
+        best: int | None = None
+        for rank in self._ranks(self.side(side), methods, index):
+            if best is None or rank > best:
+                best = rank
+        if best is None:
+            return None
+        return (abs(best) * 2 + RANKS_A_TICK) // (2 * RANKS_A_TICK)
+
+    def _ranks(self, side: BookSide, methods: tuple[str, ...], index: int | None) -> Iterator[int]:
+        for method in methods:
+            rack = side.racks.get(method)
+            for lane in rack.lanes if rack is not None else ():
+                if lane.keys and (lane.kind == FIXED or index is not None):
+                    yield rank_of(lane.kind, lane.keys[-1], side.sign, index or 0)
+
+    def _follow(self, entry: _Entry, index: int) -> None:
+        _, number, order = entry
+        if order.shelf == OUT or order.priority != number:
+            return
+        bound = bound_at(order, index)
+        if bound == order.bound:
+            return
+        side = self.side(order.side)
+        side.remove(order)
+        order.bound = bound
+        side.add(order, self.smallest)
+        self._watch(order)
+
+    def _watch(self, order: OrderState) -> None:
+        """Note at which index the order's bound is another one than now."""
+        free_from, free_to = bounds_of(order)
+        number = order.priority
+        if order.bound < 0:
+            heappush(self._rising, (free_from - 1, number, order))
+        elif order.bound > 0:
+            heappush(self._falling, (-free_to - 1, number, order))
+        else:
+            if order.floor_ticks is not None:
+                heappush(self._falling, (-free_from, number, order))
+            if order.ceiling_ticks is not None:
+                heappush(self._rising, (free_to, number, order))
+
+    def _forget_the_dead(self) -> None:
+        if len(self._falling) > 4 * self.bounded + _DEAD_ENTRIES:
+            self._falling = _living(self._falling)
+        if len(self._rising) > 4 * self.bounded + _DEAD_ENTRIES:
+            self._rising = _living(self._rising)
+
+
+def rank_of(kind: int, key: int, sign: int, index: int) -> int:
+    """How good a level is: its price in ten-thousandths of a tick, negative for asks."""
+    if kind == FLOATING:
+        return index * (sign * RANKS_A_TICK + key)
+    return key * RANKS_A_TICK
+
+
+def bounds_of(order: OrderState) -> tuple[int, int]:
+    """From and up to which index neither floor nor ceiling is in force."""
+    factor = RANKS_A_TICK + (order.margin_bps or 0)
+    floor = order.floor_ticks
+    ceiling = order.ceiling_ticks
+    free_from = 0 if floor is None else -(-floor * RANKS_A_TICK // factor)
+    free_to = 1 << 64 if ceiling is None else ceiling * RANKS_A_TICK // factor
+    return free_from, free_to
+
+
+def bound_at(order: OrderState, index: int | None) -> int:
+    """Whether the floor (-1), the ceiling (1) or neither (0) sets the price at this index."""
+    if index is None:
+        return 0
+    free_from, free_to = bounds_of(order)
+    if index < free_from:
+        return -1
+    return 1 if index > free_to else 0
+
+
+def _kind(order: OrderState) -> int:
+    if order.price_kind == "fixed":
+        return FIXED
+    return BOUND if order.bound else FLOATING
+
+
+def _living(entries: list[_Entry]) -> list[_Entry]:
+    alive = {
+        (entry[0], entry[1]): entry
+        for entry in entries
+        if entry[2].shelf != OUT and entry[2].priority == entry[1]
+    }
+    kept = list(alive.values())
+    heapify(kept)
+    return kept

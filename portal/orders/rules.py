@@ -238,13 +238,21 @@ def floating_price(index_ticks: int, margin_bps: int) -> int:
     return max(1, (index_ticks * (10_000 + margin_bps) * 2 + 10_000) // 20_000)
 
 
+def bounded_price(price: int, floor: int | None, ceiling: int | None) -> int:
+    """A price no lower than the floor and no higher than the ceiling, where there are any."""
+    if floor is not None and price < floor:
+        return floor
+    return ceiling if ceiling is not None and price > ceiling else price
+
+
 def effective_price(order: OrderState, index_ticks: int | None) -> int | None:
     """What the order asks or bids now, in ticks; None while a floating order has no index."""
     if order.price_kind == "fixed":
         return order.price_ticks
     if index_ticks is None or order.margin_bps is None:
         return None
-    return floating_price(index_ticks, order.margin_bps)
+    price = floating_price(index_ticks, order.margin_bps)
+    return bounded_price(price, order.floor_ticks, order.ceiling_ticks)
 
 
 def crosses(side: str, limit: int | None, maker_price: int) -> bool:
@@ -266,8 +274,42 @@ def reserve(side: str, quantity: int, max_fee_bps: int) -> int:
     return quantity + bps_up(quantity, max_fee_bps) if side == SELL else 0
 
 
-def fill_size(taker: OrderState, maker: OrderState, lot: int) -> int:
-    """How much two orders trade in one go; 0 when their limits don't meet."""
-    size = min(taker.remaining, maker.remaining, taker.max_trade, maker.max_trade)
+def limit_price(order: OrderState, index_ticks: int | None, protection_bps: int) -> int | None:
+    """The worst price an order accepts now, in ticks; None: none can be told, it can't trade.
+
+    A market order's is the index moved by the protection band, a floating one's its own price.
+    """
+    if order.order_type == "market" and order.price_ticks is None:
+        if index_ticks is None:
+            return None
+        return protected_limit(order.side, index_ticks, protection_bps)
+    return effective_price(order, index_ticks)
+
+
+def keeps_place(old: OrderState, new: OrderState) -> bool:
+    """Whether a change is fair to those behind: not more to trade, and the price as it was."""
+    return new.remaining <= old.remaining and (
+        new.price_ticks == old.price_ticks
+        and new.margin_bps == old.margin_bps
+        and new.floor_ticks == old.floor_ticks
+        and new.ceiling_ticks == old.ceiling_ticks
+    )
+
+
+def fill_size(taker: OrderState, maker: OrderState, left: int, lot: int, at_ms: int) -> int:
+    """How much two orders trade in one go when `left` of the taker is left; 0: they don't fit.
+
+    Whole lots, within the limits a trade and the conditions of both, whatever their prices,
+    methods and owners.
+    """
+    size = min(left, maker.remaining, taker.max_trade, maker.max_trade)
+    for order, other in ((maker, taker), (taker, maker)):
+        wanted = order.conditions
+        if wanted is not None:
+            if not wanted.admit(other.facts, at_ms):
+                return 0
+            largest = wanted.largest(other.facts)
+            if largest is not None and largest < size:
+                size = largest
     size -= size % lot
-    return size if size >= max(taker.min_trade, maker.min_trade) else 0
+    return size if size >= taker.min_trade and size >= maker.min_trade else 0

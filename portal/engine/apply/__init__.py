@@ -6,7 +6,15 @@ Pure and deterministic. A refused command raises a PortalError before it has cha
 from collections.abc import Callable
 from typing import Any
 
-from portal.engine.apply import balances, clock, markets, orders, trades
+from portal.engine.apply import (
+    amending,
+    balances,
+    clock,
+    entering,
+    markets,
+    orders,
+    trades,
+)
 from portal.engine.commands import AnyCommand
 from portal.engine.state import ShardState
 
@@ -17,7 +25,12 @@ _HANDLERS: dict[str, Callable[[ShardState, Any], dict[str, Any]]] = {
     "deposit": balances.deposit,
     "withdraw": balances.withdraw,
     "place_order": orders.place,
+    "mass_quote": amending.mass_quote,
+    "amend_order": amending.amend,
+    "pause_order": amending.pause,
+    "set_away": amending.set_away,
     "cancel_order": orders.cancel,
+    "cancel_all": amending.cancel_all,
     "clear_trade": trades.clear,
     "escrow_locked": trades.escrow_locked,
     "lock_failed": trades.lock_failed,
@@ -44,4 +57,6 @@ def apply(state: ShardState, command: AnyCommand, at_ms: int) -> dict[str, Any]:
     except Exception:
         state.seq -= 1
         raise
+    if state.moved_under:
+        entering.follow_balances(state)
     return {"seq": state.seq, **answer}

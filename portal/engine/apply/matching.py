@@ -1,64 +1,64 @@
-"""Matching an order against the book, and ending orders."""
-
-from contextlib import closing
+"""Carrying out what matching found: trades, what orders hold, and how orders end."""
 
 from portal.core.money import bps_up
-from portal.engine.apply.order_checks import fiat_due
+from portal.engine.apply.holds import backing, due_hold, instant, set_hold
+from portal.engine.apply.instant import settle
+from portal.engine.apply.order_checks import cost
 from portal.engine.state import MarketInShard, ShardState
-from portal.ledger import rules as ledger
-from portal.orders.rules import (
-    BUY,
-    CANCELLED,
-    FILLED,
-    OrderState,
-    crosses,
-    effective_price,
-    fill_size,
-    opposite,
-    reserve,
-)
+from portal.orders.rules import BUY, CANCELLED, FILLED, NO_BALANCE, OrderState
+from portal.orders.walk import Plan
 from portal.trades.rules import State, TradeState
 
+MET_OWN = "It met an order of the same owner."
+TOO_SMALL = "What was left is below the smallest trade."
 
-def close(
-    state: ShardState, order: OrderState, status: str, reason: str | None, *, actor: str = "system"
-) -> None:
+
+def close(state: ShardState, order: OrderState, status: str, reason: str | None) -> None:
     """End an order; whatever it still holds becomes available."""
-    if order.held:
-        base = state.market(order.market_id).terms.base
-        move = ledger.unhold(order.owner_id, base, order.held)
-        state.move("unhold", *move, order_id=order.id)
-    order.held, order.status, order.reason = 0, status, reason
+    set_hold(state, order, 0)
+    order.status, order.reason = status, reason
+    order.paused = None
     state.touch_order(order)
-    state.emit(actor, f"order.{status}", f"order:{order.id}", reason=reason)
 
 
-def match(
+def leave_book(state: ShardState, order: OrderState, why: str) -> None:
+    """Take an open order out of the book for a while."""
+    state.market(order.market_id).book.remove(order)
+    order.paused = why
+    state.touch_order(order)
+
+
+def execute(
     state: ShardState,
     market: MarketInShard,
     order: OrderState,
-    limit: int | None,
-    target: OrderState | None,
+    plan: Plan,
+    *,
+    price: int | None = None,
 ) -> list[int]:
-    """Trade an order with the one it names, or with the best of the book; ids of the trades."""
-    index = market.index(state.at_ms)
-    if order.price_kind == "floating" and index is None:
-        return []
-    if target is not None:
-        price = effective_price(target, index)
-        size = fill_size(order, target, market.terms.lot)
-        return [_fill(state, market, order, target, price or 0, size)]
-    trades = []
-    side = market.book.sides[opposite(order.side)]
-    with closing(side.walk(order.methods, index)) as offers:
-        for maker, price in offers:
-            if not order.remaining or not crosses(order.side, limit, price):
-                break
-            if maker.owner_id == order.owner_id:
-                continue
-            if size := fill_size(order, maker, market.terms.lot):
-                trades.append(_fill(state, market, order, maker, price, size))
+    """Make the trades of a plan; ids of them. `price` is that of an auction, for all of them."""
+    for maker in plan.own:
+        close(state, maker, CANCELLED, MET_OWN)
+    for maker in plan.unbacked:
+        leave_book(state, maker, NO_BALANCE)
+    trades = [
+        _fill(state, market, order, maker, at if price is None else price, size)
+        for maker, at, size in plan.fills
+    ]
+    if plan.stopped:
+        close(state, order, CANCELLED, MET_OWN)
     return trades
+
+
+def end_if_spent(state: ShardState, order: OrderState) -> bool:
+    """Close an order with nothing left, or less than its smallest trade."""
+    if order.remaining == 0:
+        close(state, order, FILLED, None)
+    elif order.remaining < order.min_trade:
+        close(state, order, CANCELLED, TOO_SMALL)
+    else:
+        return False
+    return True
 
 
 def _fill(
@@ -70,9 +70,12 @@ def _fill(
     size: int,
 ) -> int:
     """Make one trade of two orders; both shrink by its size."""
-    buy, sell = (taker, maker) if taker.side == BUY else (maker, taker)
-    reserved = _shrink(buy, size) + _shrink(sell, size)
-    trade = _new_trade(state, market, taker, maker, price, size, reserved)
+    reserved = {}
+    for order in (maker, taker):
+        reserved[order.side] = _shrink(state, market, order, price, size)
+    trade = _new_trade(state, market, taker, maker, price, size, reserved["sell"])
+    if instant(market.terms):
+        settle(state, trade, reserved["buy"], maker.maker_fee_bps, taker.taker_fee_bps)
     state.touch_trade(trade)
     state.emit(
         "system",
@@ -85,25 +88,21 @@ def _fill(
         price=price,
         fiat=trade.fiat_units,
     )
-    _after_fill(state, maker)
+    if not end_if_spent(state, maker):
+        state.touch_order(maker)
     return trade.id
 
 
-def _shrink(order: OrderState, size: int) -> int:
+def _shrink(
+    state: ShardState, market: MarketInShard, order: OrderState, price: int, size: int
+) -> int:
     """Take `size` out of an order; returns what of its hold the trade now has."""
+    if order.shared:
+        set_hold(state, order, backing(order, size, price, market.terms))
     order.remaining -= size
-    still_held = reserve(order.side, order.remaining, order.max_fee_bps)
+    still_held = due_hold(order, market.terms)
     reserved, order.held = order.held - still_held, still_held
     return reserved
-
-
-def _after_fill(state: ShardState, order: OrderState) -> None:
-    if order.remaining == 0:
-        close(state, order, FILLED, None)
-    elif order.remaining < order.min_trade:
-        close(state, order, CANCELLED, "What was left is below the smallest trade.")
-    else:
-        state.touch_order(order)
 
 
 def _new_trade(
@@ -135,7 +134,7 @@ def _new_trade(
         authority=sell.authority,
         quantity=size,
         price_ticks=price,
-        fiat_units=fiat_due(size, price, terms),
+        fiat_units=cost(size, price, terms),
         index_ticks=market.index(state.at_ms),
         quote_id=market.quote_id,
         reserved=reserved,

@@ -1,76 +1,91 @@
-"""Placing and cancelling orders."""
+"""Placing, taking and cancelling orders."""
 
 from typing import Any
 
 from portal.core.errors import Conflict, Forbidden, InvalidInput
-from portal.engine.apply.matching import close, match
-from portal.engine.apply.order_checks import check_command, fiat_due, trade_limits
-from portal.engine.commands import CancelOrder, PlaceOrder
+from portal.engine.apply import entering
+from portal.engine.apply.holds import instant, walker
+from portal.engine.apply.matching import close
+from portal.engine.apply.order_checks import (
+    check_cost,
+    check_counts,
+    check_market,
+    check_quote,
+    trade_limits,
+)
+from portal.engine.commands import CancelOrder, Conditions, Facts, PlaceOrder
 from portal.engine.state import MarketInShard, ShardState
-from portal.ledger import rules as ledger
-from portal.ledger.rules import AVAILABLE, AccountKey
+from portal.orders import conditions as rules
 from portal.orders.rules import (
+    BUY,
     CANCELLED,
-    FILLED,
     OPEN,
     MarketTerms,
     OrderState,
     crosses,
     effective_price,
-    floating_price,
     opposite,
     protected_limit,
-    reserve,
 )
+from portal.orders.walk import Plan
 
 
 def place(state: ShardState, command: PlaceOrder) -> dict[str, Any]:
     """Check, hold, match, and rest or drop what is left."""
     market = state.market(command.market)
-    check_command(command, market.terms)
-    target = _target(state, command, market) if command.take_order else None
-    limit = _limit(command, market, target, market.index(state.at_ms))
+    check_market(market.terms)
+    check_quote(command, market, state.at_ms)
+    check_counts(state, command, market.terms)
     order = _new_order(state, command, market.terms)
-    _check_holding(state, order, market.terms)
+    if command.take_order is not None:
+        return _take(state, command, market, order)
+    limit = _limit(state, market, order)
+    entering.check(state, market, order)
+    plan = entering.plan(state, market, order, limit)
+    if plan is not None and order.post_only:
+        raise Conflict(
+            "This order would trade at once.",
+            field="post_only",
+            hint="Choose a price that no offer meets.",
+        )
     order.id = order.priority = state.new_id()
-    _hold(state, order, market.terms)
-    state.emit(
-        f"user:{order.owner_id}",
-        "order.placed",
-        f"order:{order.id}",
-        market=order.market_id,
-        side=order.side,
-        quantity=order.quantity,
-        price=order.price_ticks,
-        margin_bps=order.margin_bps,
-    )
-    trades = match(state, market, order, limit, target)
-    _rest_or_drop(state, market, order)
-    return {"order_id": order.id, "status": order.status, "trades": trades}
+    return entering.enter(state, market, order, plan)
 
 
 def cancel(state: ShardState, command: CancelOrder) -> dict[str, Any]:
     """Close an order and give back what it held. Without an owner, staff asked for it."""
     order = state.order(command.order_id)
-    if command.owner is not None and command.owner != order.owner_id:
-        raise Forbidden("This order is another person's.", field="order_id")
+    if command.owner is not None:
+        require_owner(order, command.owner)
+        require_rest(state, order)
     reason = command.reason or ("Cancelled by you." if command.owner else "Cancelled by staff.")
-    user = command.owner or command.actor
-    actor = f"user:{user}" if user else "system"
-    close(state, order, CANCELLED, reason, actor=actor)
+    close(state, order, CANCELLED, reason)
     return {"order_id": order.id, "status": order.status}
 
 
-def _target(state: ShardState, command: PlaceOrder, market: MarketInShard) -> OrderState:
-    offer = state.orders.get(command.take_order or 0)
-    if offer is None or offer.market_id != command.market:
-        raise Conflict("This offer is gone.", field="take_order", hint="Choose another one.")
-    if offer.side == command.side:
-        raise InvalidInput(f"This offer is a {offer.side} offer too.", field="side")
-    if offer.owner_id == command.owner:
-        raise InvalidInput("This offer is your own.", field="take_order", value=offer.id)
-    if not set(offer.methods) & set(command.methods):
-        raise InvalidInput("This offer takes other payment methods.", field="methods")
+def require_owner(order: OrderState, owner: int) -> None:
+    """Raises Forbidden when the order is another person's."""
+    if owner != order.owner_id:
+        raise Forbidden("This order is another person's.", field="order_id", value=order.id)
+
+
+def require_rest(state: ShardState, order: OrderState) -> None:
+    """Raises Conflict when an order is too young for its owner to take it back."""
+    left = order.created_ms + state.market(order.market_id).terms.min_rest_ms - state.at_ms
+    if left > 0 and order.paused is None:
+        raise Conflict(
+            f"An order here rests for a while before it can be changed: {left} ms are left.",
+            field="order_id",
+            value=order.id,
+            hint="Try again then.",
+        )
+
+
+def _take(
+    state: ShardState, command: PlaceOrder, market: MarketInShard, order: OrderState
+) -> dict[str, Any]:
+    """Trade with the offer that is named, or refuse."""
+    offer = _offer(state, command, market)
     price = effective_price(offer, market.index(state.at_ms))
     if price is None:
         raise Conflict(
@@ -79,10 +94,52 @@ def _target(state: ShardState, command: PlaceOrder, market: MarketInShard) -> Or
         )
     if not crosses(command.side, command.price, price):
         raise Conflict("The price of this offer has moved.", field="price", value=command.price)
-    smallest, largest = (
-        max(offer.min_trade, market.terms.min_trade),
-        min(offer.remaining, offer.max_trade),
-    )
+    _check_fit(state, command, market, order, offer)
+    check_cost(order.quantity, price, market.terms)
+    if instant(market.terms):
+        order.price_ticks = price  # What it holds is counted at the price it gets.
+    entering.check(state, market, order)
+    fill = walker(state, market).single(order, offer, market.index(state.at_ms), state.at_ms)
+    if fill is None:
+        raise Conflict("The owner of this offer can't back it now.", field="take_order")
+    plan = Plan(order.remaining - fill[2])
+    plan.fills.append(fill)
+    order.id = order.priority = state.new_id()
+    return entering.enter(state, market, order, plan)
+
+
+def _offer(state: ShardState, command: PlaceOrder, market: MarketInShard) -> OrderState:
+    offer = state.orders.get(command.take_order or 0)
+    gone = offer is None or offer.market_id != command.market
+    if offer is None or gone or offer.link not in (None, command.link):
+        raise Conflict("This offer is gone.", field="take_order", hint="Choose another one.")
+    if offer.side == command.side:
+        raise InvalidInput(f"This offer is a {offer.side} offer too.", field="side")
+    if offer.owner_id == command.owner:
+        raise InvalidInput("This offer is your own.", field="take_order", value=offer.id)
+    if not set(offer.methods) & set(command.methods):
+        raise InvalidInput("This offer takes other payment methods.", field="methods")
+    if offer.paused is not None:
+        raise Conflict("This offer is paused.", field="take_order", hint="Choose another one.")
+    return offer
+
+
+def _check_fit(
+    state: ShardState,
+    command: PlaceOrder,
+    market: MarketInShard,
+    order: OrderState,
+    offer: OrderState,
+) -> None:
+    for mine, theirs in ((offer, order), (order, offer)):
+        wanted = mine.conditions
+        if wanted is not None and not wanted.admit(theirs.facts, state.at_ms):
+            raise Conflict("This offer's conditions don't fit.", field="take_order")
+    smallest = max(offer.min_trade, market.terms.min_trade)
+    largest = min(offer.remaining, offer.max_trade)
+    for mine, theirs in ((offer, order), (order, offer)):
+        most = mine.conditions.largest(theirs.facts) if mine.conditions else None
+        largest = largest if most is None else min(largest, most)
     if not smallest <= command.quantity <= largest:
         raise InvalidInput(
             "quantity is outside the limits of this offer.",
@@ -90,58 +147,54 @@ def _target(state: ShardState, command: PlaceOrder, market: MarketInShard) -> Or
             value=command.quantity,
             hint="See the offer's smallest and largest amount.",
         )
-    return offer
 
 
-def _limit(
-    command: PlaceOrder, market: MarketInShard, target: OrderState | None, index: int | None
-) -> int | None:
-    """The worst price the new order accepts, in ticks."""
-    if target is not None:
-        return command.price
-    if command.order_type == "limit":
-        if command.price_kind == "fixed":
-            return command.price
-        return _floating_limit(command, index)
-    reference = index or market.book.best_price(opposite(command.side), command.methods, index)
+def _limit(state: ShardState, market: MarketInShard, order: OrderState) -> int | None:
+    """The worst price the new order accepts, in ticks; None: none can be told."""
+    index = market.index(state.at_ms)
+    if order.order_type == "limit":
+        return effective_price(order, index)
+    reference = index
+    if reference is None:
+        reference = market.book.best_price(opposite(order.side), order.methods, index)
     if reference is None:
         raise Conflict(
             "There is no price to protect a market order with.",
             field="order_type",
             hint="Use a limit order, or wait for the price feed.",
         )
-    limit = protected_limit(command.side, reference, market.terms.protection_bps)
-    fiat_due(command.quantity, limit, market.terms)
+    limit = protected_limit(order.side, reference, market.terms.protection_bps)
+    check_cost(order.quantity, limit, market.terms)
+    if instant(market.terms) and order.side == BUY:
+        order.price_ticks = limit  # What it holds is counted at its worst price.
     return limit
-
-
-def _floating_limit(command: PlaceOrder, index: int | None) -> int | None:
-    if index is None or command.margin_bps is None:
-        return None
-    return floating_price(index, command.margin_bps)
 
 
 def _new_order(state: ShardState, command: PlaceOrder, terms: MarketTerms) -> OrderState:
     smallest, largest = trade_limits(command, terms)
-    is_market = command.order_type == "market" or command.take_order is not None
+    fixed = command.price_kind == "fixed"
+    at_once = command.order_type == "market" or command.take_order is not None
+    tif = "IOC" if at_once and command.tif != "FOK" else command.tif
+    methods = tuple(dict.fromkeys(command.methods))
+    accounts = {name: command.accounts[name] for name in methods if name in command.accounts}
     return OrderState(
         id=0,
         owner_id=command.owner,
-        market_id=command.market,
+        market_id=terms.id,
         side=command.side,
         order_type=command.order_type,
         price_kind=command.price_kind,
-        price_ticks=command.price if command.price_kind == "fixed" else None,
-        margin_bps=command.margin_bps if command.price_kind == "floating" else None,
+        price_ticks=command.price if fixed else None,
+        margin_bps=None if fixed else command.margin_bps,
         quantity=command.quantity,
         remaining=command.quantity,
         min_trade=smallest,
         max_trade=largest,
-        methods=tuple(dict.fromkeys(command.methods)),
-        accounts=dict(sorted(command.accounts.items())),
-        tif="IOC" if is_market else command.tif,
+        methods=methods,
+        accounts=accounts,
+        tif=tif,
         max_fee_bps=command.max_fee_bps,
-        held=reserve(command.side, command.quantity, command.max_fee_bps),
+        held=0,
         status=OPEN,
         reason=None,
         authority=command.authority,
@@ -149,28 +202,40 @@ def _new_order(state: ShardState, command: PlaceOrder, terms: MarketTerms) -> Or
         created_ms=state.at_ms,
         updated_ms=state.at_ms,
         priority=0,
+        floor_ticks=command.floor,
+        ceiling_ticks=command.ceiling,
+        post_only=command.post_only,
+        expires_ms=command.expires_ms,
+        stp=command.stp,
+        shared=command.shared,
+        hours=tuple(command.hours),
+        conditions=_conditions(command.conditions),
+        link=command.conditions.link if command.conditions else None,
+        facts=_facts(command.facts),
+        via=command.via,
+        quote_set=command.quote_set,
+        maker_fee_bps=command.maker_fee_bps,
+        taker_fee_bps=command.taker_fee_bps,
     )
 
 
-def _check_holding(state: ShardState, order: OrderState, terms: MarketTerms) -> None:
-    if order.held:
-        key = AccountKey(order.owner_id, terms.base, AVAILABLE)
-        state.require(key, order.held, input_field="quantity")
+def _conditions(wanted: Conditions | None) -> rules.Conditions | None:
+    """None when nothing is asked of the other side (a link alone is kept elsewhere)."""
+    if wanted is None:
+        return None
+    found = rules.Conditions(
+        wanted.min_tier,
+        wanted.min_trades,
+        wanted.min_completion_bps,
+        wanted.min_age_ms,
+        wanted.first_trade_max,
+        tuple(wanted.regions),
+    )
+    return None if found == rules.Conditions() else found
 
 
-def _hold(state: ShardState, order: OrderState, terms: MarketTerms) -> None:
-    if order.held:
-        move = ledger.hold(order.owner_id, terms.base, order.held)
-        state.move("hold", *move, order_id=order.id)
-
-
-def _rest_or_drop(state: ShardState, market: MarketInShard, order: OrderState) -> None:
-    if order.remaining == 0:
-        close(state, order, FILLED, None)
-    elif order.tif == "IOC":
-        close(state, order, CANCELLED, "Nothing more could be matched at once.")
-    elif order.remaining < order.min_trade:
-        close(state, order, CANCELLED, "What was left is below the smallest trade.")
-    else:
-        state.touch_order(order)
-        market.book.add(order)
+def _facts(known: Facts) -> rules.Facts | None:
+    found = rules.Facts(
+        known.tier, known.trades, known.completion_bps, known.since_ms, known.region
+    )
+    return None if found == rules.NOTHING_KNOWN else found

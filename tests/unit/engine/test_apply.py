@@ -126,9 +126,7 @@ def test_a_price_whose_feed_died_pauses_floating_offers_by_itself(shard: Shard) 
     assert shard.do(buy)["trades"] == []
 
 
-def test_own_offers_and_foreign_methods_are_passed_over(shard: Shard) -> None:
-    shard.do(deposit(BOB))
-    shard.do(place_order(owner=BOB, price=9000))
+def test_foreign_methods_are_passed_over(shard: Shard) -> None:
     shard.do(place_order(price=9100, methods=["pix"]))
     good = shard.do(place_order(price=9200))["order_id"]
     answer = shard.do(place_order(owner=BOB, side="buy", price=9300, quantity=50 * USDT))
