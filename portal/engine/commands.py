@@ -20,6 +20,8 @@ from portal.core.money import MAX_UNITS
 Id = Annotated[int, Meta(ge=1, le=MAX_UNITS)]
 Units = Annotated[int, Meta(ge=0, le=MAX_UNITS)]
 Positive = Annotated[int, Meta(ge=1, le=MAX_UNITS)]
+# Seconds, at most ten years: a deadline must stay within 64 bits of milliseconds.
+Window = Annotated[int, Meta(ge=1, le=10 * 366 * 86_400)]
 Bps = Annotated[int, Meta(ge=0, le=10_000)]
 Places = Annotated[int, Meta(ge=0, le=18)]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -67,8 +69,8 @@ class DefineMarket(Command, frozen=True, kw_only=True, tag="define_market"):
     max_trade: Positive
     escrow: Literal["evm", "ledger"]
     status: Literal["open", "halted", "auction"]
-    payment_seconds: Positive
-    release_seconds: Positive
+    payment_seconds: Window
+    release_seconds: Window
     protection_bps: Bps
     max_fee_bps: Bps
     methods: list[Text]

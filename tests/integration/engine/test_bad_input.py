@@ -161,6 +161,7 @@ WRONG_COMMANDS: dict[str, tuple[Any, str]] = {
         {"kind": "index_tick", "market": "USDT-EUR", "price": MAX_UNITS}, "price",
     ),
     "other places": (define_market(base_places=8), "base_places"),
+    "a deadline beyond all time": (define_market(payment_seconds=MAX_UNITS), "payment_seconds"),
     "too many places": (define_market(id="A-B", base_places=19), "base_places"),
     "cancel nothing": ({"kind": "cancel_order", "order_id": 999_999, "owner": 1}, "order_id"),
     "pay nothing": ({"kind": "mark_paid", "trade_id": 999_999, "actor": 1}, "trade_id"),
