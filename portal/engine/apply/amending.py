@@ -3,6 +3,7 @@
 from typing import Any
 
 from portal.core.errors import Conflict, InvalidInput, PortalError
+from portal.core.money import MAX_UNITS
 from portal.engine.apply import entering, orders
 from portal.engine.apply.holds import due_hold, instant, require_hold
 from portal.engine.apply.matching import close, leave_book
@@ -170,6 +171,12 @@ def _check(
 ) -> None:
     terms = market.terms
     _check_kind(command, wanted)
+    if wanted.quantity > MAX_UNITS:
+        raise InvalidInput(
+            "remaining and what was traded are too much together.",
+            field="remaining",
+            value=wanted.remaining,
+        )
     if wanted.remaining < wanted.min_trade:
         raise InvalidInput(
             "remaining is below min_trade.", field="remaining", value=wanted.remaining

@@ -201,6 +201,15 @@ def test_a_wrong_command_is_refused_by_the_name_of_its_field(engine: Engine, nam
     refused(engine, command, field)
 
 
+def test_a_change_can_not_make_an_order_larger_than_can_be_counted(engine: Engine) -> None:
+    bid = place_order(owner=BOB, side="buy", price=1, quantity=10 * USDT, max_fee_bps=0)
+    order_id = engine.ask(bid)["result"]["order_id"]
+    sold = engine.ask(place_order(price=1, quantity=USDT, max_fee_bps=0, tif="IOC"))
+    assert sold["result"]["trades"]
+    change = {"kind": "amend_order", "order_id": order_id, "owner": BOB}
+    refused(engine, {**change, "remaining": MAX_UNITS - MAX_UNITS % LOT}, "remaining")
+
+
 def test_a_key_with_other_content_is_refused(engine: Engine) -> None:
     first = engine.ask(place_order(key="mine"))
     assert engine.ask(place_order(key="mine")) == first
