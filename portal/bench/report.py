@@ -7,8 +7,9 @@ from typing import Any
 
 from portal.bench.load import Report
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 960, 320, 56, 28, 12
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 960, 320, 64, 28, 12
 LINES = (("max", "slowest"), ("p999", "99.9 %"), ("p99", "99 %"), ("p50", "median"))
+_SECOND_MS = 1_000
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #5b6470; --line: #d9dee5; --page: #fff;
   --p50: #0a7d5a; --p99: #1f5fd0; --p999: #8a4fd0; --max: #c2410c; }
@@ -107,9 +108,10 @@ def _chart(seconds: list[dict[str, float | None]]) -> str:
 
 
 def _level(value: float, y: float) -> str:
+    label = f"{value:g} ms" if value < _SECOND_MS else f"{value / _SECOND_MS:g} s"
     return (
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:g} ms</text>'
+        f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
     )
 
 
