@@ -68,7 +68,7 @@ _RULES: dict[str, str] = {
             WHERE o.status = 'open' AND o.held <> 0 GROUP BY 1, 2
             UNION ALL
             SELECT seller_id, base, sum(reserved) FROM trade
-            WHERE NOT locked AND state <> 'cancelled' GROUP BY 1, 2
+            WHERE NOT locked AND NOT settled AND state <> 'cancelled' GROUP BY 1, 2
         ), total AS (SELECT owner_id, asset, sum(units) AS units FROM wanted GROUP BY 1, 2)
         SELECT 'held of user ' || coalesce(a.owner_id, t.owner_id) || ' '
                || coalesce(a.asset, t.asset, 'of no asset'), coalesce(t.units, 0),

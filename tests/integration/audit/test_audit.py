@@ -134,6 +134,20 @@ def whole(settings: Settings, database: Database) -> dict[str, list[str]]:
     return {part: found for part, found in verify(settings, database).parts.items() if found}
 
 
+def test_a_trade_that_settled_at_once_holds_nothing(database: Database) -> None:
+    engine = LocalEngine(database)
+    market = {"id": "USDT-BTC", "quote": "BTC", "quote_places": 8, "methods": ["ledger"]}
+    swap = {"market": "USDT-BTC", "price": 10, "methods": ["ledger"], "accounts": {}}
+    engine.submit(define_market(settlement="instant", **market))
+    engine.submit(deposit())
+    engine.submit(deposit(owner=BOB, asset="BTC", units=10**9))
+    engine.submit(place_order(**swap))
+    taken = engine.submit(place_order(owner=BOB, side="buy", **swap))
+    engine.close()
+    assert taken["trades"]
+    assert ledger(database) == []
+
+
 def test_an_honest_ledger_verifies(settings: Settings, a_trade: Database) -> None:
     assert ledger(a_trade) == []
     assert whole(settings, a_trade) == {}
