@@ -1,6 +1,7 @@
 """The gateway's RSGI application: who may, what is asked, and the answer."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
@@ -8,7 +9,7 @@ from typing import Annotated, Any
 import structlog
 from pydantic import Field
 
-from portal.api.reading import MAX_BODY_BYTES, parse_json, validate
+from portal.api.reading import MAX_BODY_BYTES, NUL, check_content, load_json, parse_json, validate
 from portal.api.shapes import IDEMPOTENCY_HEADER, Body, Id, IdempotencyHeaders
 from portal.core.db import Database
 from portal.core.errors import InvalidInput, NotFound, PortalError, Unavailable
@@ -62,10 +63,10 @@ class Gateway:
         self._threads = ThreadPoolExecutor(DATABASE_THREADS, "gateway")
         self._tasks: list[asyncio.Task[None]] = []
         self._started: asyncio.Task[None] | None = None
-        self._routes: dict[str, tuple[Handler, int]] = {
-            f"{_PREFIX}/orders": (self._place, MAX_BODY_BYTES),
-            f"{_PREFIX}/orders/batch": (self._place_batch, MAX_BATCH_BYTES),
-            f"{_PREFIX}/orders/cancel-batch": (self._cancel_batch, MAX_BODY_BYTES),
+        self._routes: dict[str, tuple[Handler, Callable[[bytes, str], Any], int]] = {
+            f"{_PREFIX}/orders": (self._place, parse_json, MAX_BODY_BYTES),
+            f"{_PREFIX}/orders/batch": (self._place_batch, _parse_batch, MAX_BATCH_BYTES),
+            f"{_PREFIX}/orders/cancel-batch": (self._cancel_batch, parse_json, MAX_BODY_BYTES),
         }
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -97,8 +98,14 @@ class Gateway:
             settings, self._sealer, desk, self._records, self._compliance, self.engine,
             self._threads,
         )  # fmt: skip
+        self._bodies = http.Bodies()
         self.engine.start()
-        self._tasks.append(asyncio.create_task(self._changes.run()))
+        for work in (self._changes.run(), self._bodies.watch()):
+            self._tasks.append(asyncio.create_task(work))
+        # What is here now stays: the collector need not walk through it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
 
     async def stop(self) -> None:
         """Let go of engine and database."""
@@ -143,17 +150,17 @@ class Gateway:
             raise NotFound("There is nothing at this address.", hint=hint)
         if scope.method != "POST":
             raise WrongMethod("The gateway takes POST here.", field="method", value=scope.method)
-        handler, most = route
-        body = await http.read_body(scope, exchange, most)
+        handler, read, most = route
+        body = await self._bodies.read(scope, exchange, most)
         signed, key = await self._identify(scope, body)
         http.refuse_query(scope)
-        content = parse_json(body, http.mimetype(scope))
+        content = read(body, http.mimetype(scope))
         return await handler(key, signed, content)
 
     async def _identify(self, scope: Scope, body: bytes) -> tuple[Signed, LiveKey]:
         """The key that signed the request. Raises as the API does."""
         headers = scope.headers
-        signed = signing.read_headers(lambda name: headers.get(name.lower()))
+        signed = signing.read_headers(headers.get)
         signing.check_time(signed, self._settings.signature_window_ms)
         key = await self._records.key(signed.key)
         text = signing.signed_text(signed, scope.method, scope.path, scope.query_string, body)
@@ -209,6 +216,14 @@ class WrongMethod(PortalError):
 
     code = "method_not_allowed"
     status = 405
+
+
+def _parse_batch(raw: bytes, mimetype: str) -> Any:
+    """A batch, whose orders are looked into one by one."""
+    value = load_json(raw, mimetype)
+    if NUL in raw:
+        check_content(value)
+    return value
 
 
 def _require_idempotency_key(signed: Signed) -> None:

@@ -7,6 +7,7 @@ asked for exactly; where the rules want to see every order, they do.
 """
 
 import asyncio
+import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,7 +20,6 @@ from portal.core.db import Database
 from portal.core.errors import Forbidden
 from portal.core.money import Money, quote_units
 from portal.gateway.memory import Busy, database_away
-from portal.gateway.records import today
 from portal.markets.models import Market
 from portal.orders.draft import Draft, worst_price
 from portal.payments.facts import order_facts
@@ -28,6 +28,9 @@ from portal.plugin_host.host import PluginHost
 
 MOST_PEOPLE, MOST_OF_ONE = 20_000, 500
 MOST_WAITING = 256
+
+
+_DAY_SECONDS = 86_400
 
 
 class Question(NamedTuple):
@@ -39,7 +42,14 @@ class Question(NamedTuple):
     methods: tuple[str, ...]
     quantity: int
     amount: int | None
-    day: int
+
+    @property
+    def rounded(self) -> "Question":
+        """The largest order that an answer to this one is good for."""
+        user_id, market, side, methods, quantity, amount = self
+        return Question(
+            user_id, market, side, methods, _up(quantity), None if amount is None else _up(amount)
+        )
 
 
 class Compliance:
@@ -66,8 +76,13 @@ class Compliance:
 
     def allows(self, question: Question) -> bool:
         """Whether the rules are known to let such an order stand; False says nothing."""
-        found = self._remembered(_rounded(question))
-        return found is not None and found.verdict is not Verdict.DENY
+        mine = self._answers.get(question.user_id)
+        found = mine.get(question.rounded) if mine else None
+        return (
+            found is not None
+            and found[0].verdict is not Verdict.DENY
+            and found[1] > self._loop.time()
+        )
 
     async def require(self, question: Question, seconds: float) -> None:
         """Raises Forbidden with the rules' reason when they deny the order, Busy when too many
@@ -76,8 +91,8 @@ class Compliance:
         if not seconds:
             decision = await self._ask(question)
         else:
-            decision = await self._answer(_rounded(question), seconds)
-            if decision.verdict is Verdict.DENY and _rounded(question) != question:
+            decision = await self._answer(question.rounded, seconds)
+            if decision.verdict is Verdict.DENY and question.rounded != question:
                 decision = await self._answer(question, seconds)
         if decision.verdict is Verdict.DENY:
             raise Forbidden(decision.reason, hint="Ask support if you think this is wrong.")
@@ -86,7 +101,9 @@ class Compliance:
         found = self._remembered(question)
         if found is not None:
             return found
-        generation, until = self._generation, self._loop.time() + seconds
+        # Rules go by dates too: no answer holds beyond the day (UTC) it was given on.
+        day_left = _DAY_SECONDS - time.time() % _DAY_SECONDS
+        generation, until = self._generation, self._loop.time() + min(seconds, day_left)
         decision = await self._ask(question)
         if generation == self._generation:
             mine = self._answers.setdefault(question.user_id, {})
@@ -98,7 +115,8 @@ class Compliance:
         return decision
 
     def _remembered(self, question: Question) -> Decision | None:
-        found = self._answers.get(question.user_id, {}).get(question)
+        mine = self._answers.get(question.user_id)
+        found = mine.get(question) if mine else None
         return found[0] if found is not None and found[1] > self._loop.time() else None
 
     async def _ask(self, question: Question) -> Decision:
@@ -144,16 +162,7 @@ def question_of(user_id: int, draft: Draft) -> Question:
             quote_places=frame.quote.places,
         )
     wanted = draft.wanted
-    return Question(
-        user_id, wanted.market, wanted.side, wanted.methods, draft.quantity, amount, today()
-    )
-
-
-def _rounded(question: Question) -> Question:
-    amount = question.amount
-    return question._replace(
-        quantity=_up(question.quantity), amount=None if amount is None else _up(amount)
-    )
+    return Question(user_id, wanted.market, wanted.side, wanted.methods, draft.quantity, amount)
 
 
 def _up(units: int) -> int:

@@ -72,20 +72,47 @@ class TooSlow(PortalError):
     status = 408
 
 
-async def read_body(scope: Scope, exchange: Exchange, most: int) -> bytes:
-    """The body. Raises BodyTooLarge beyond `most` bytes, TooSlow when it takes too long."""
-    length = scope.headers.get("content-length")
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            if length is None:
-                return await _pieces(exchange, most)
-            if not (length.isascii() and length.isdigit()) or int(length) > most:
-                raise BodyTooLarge(most)
-            return await exchange()
-    except TimeoutError:
-        raise TooSlow(
-            f"The body did not arrive within {BODY_SECONDS:.0f} seconds.", field="body"
-        ) from None
+class Bodies:
+    """Reads bodies, and gives up on those that do not come: one look at all of them now and then,
+    since a timer for each takes longer than reading most.
+    """
+
+    def __init__(self, seconds: float = BODY_SECONDS) -> None:
+        self._seconds = seconds
+        self._reading: dict[asyncio.Task[Any], float] = {}
+        self._late: set[asyncio.Task[Any]] = set()
+        self._loop = asyncio.get_running_loop()
+
+    async def read(self, scope: Scope, exchange: Exchange, most: int) -> bytes:
+        """The body. Raises BodyTooLarge beyond `most` bytes, TooSlow when it takes too long."""
+        length = scope.headers.get("content-length")
+        if length is not None and (
+            not (length.isascii() and length.isdigit()) or int(length) > most
+        ):
+            raise BodyTooLarge(most)
+        task = asyncio.current_task()
+        assert task is not None
+        self._reading[task] = self._loop.time() + self._seconds
+        try:
+            return await (exchange() if length is not None else _pieces(exchange, most))
+        except asyncio.CancelledError:
+            if task in self._late and not task.uncancel():
+                raise TooSlow(
+                    f"The body did not arrive within {self._seconds:g} seconds.", field="body"
+                ) from None
+            raise
+        finally:
+            del self._reading[task]
+            self._late.discard(task)
+
+    async def watch(self) -> None:
+        """Give up on what is late, until cancelled."""
+        while True:
+            await asyncio.sleep(min(1.0, self._seconds / 2))
+            now = self._loop.time()
+            for task in [task for task, until in self._reading.items() if until < now]:
+                self._late.add(task)
+                task.cancel()
 
 
 async def _pieces(exchange: Exchange, most: int) -> bytes:

@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 from sqlalchemy.exc import DBAPIError
 
-from portal.api.reading import validate
+from portal.api.reading import check_content, validate
 from portal.core.clock import now_ms
-from portal.core.errors import Conflict, Forbidden, PortalError, Unavailable
+from portal.core.errors import Conflict, Forbidden, InvalidInput, PortalError, Unavailable
 from portal.core.sealed import Sealer
 from portal.core.settings import Settings
 from portal.engine.stream_client import Answer, StreamClient
@@ -100,7 +100,7 @@ class Orders:
         try:
             for at, value in enumerate(bodies):
                 try:
-                    body = validate(OrderBody, value)
+                    body = _read(value)
                     readies.append((at, await self._decide(key, body, names(body, at))))
                 except PortalError as refusal:
                     answers[at] = refusal
@@ -152,8 +152,9 @@ class Orders:
                 self._desk.prepare, key.user_id, wanted, signed, engine_key, via
             )
             return Ready(prepared.command, frame, key.user_id, body.client_id, prepared)
-        known = await self._records.known(key.user_id)
-        switches = await self._records.switched()
+        records = self._records
+        known = records.people.now(key.user_id) or await records.known(key.user_id)
+        switches = records.switches.now("") or await records.switched()
         check_person(known.person, switches.methods.__contains__, draft)
         question = question_of(key.user_id, draft)
         if not switches.order_answer_seconds or not self._compliance.allows(question):
@@ -193,6 +194,15 @@ class Orders:
 
     def _answered(self, _: object) -> None:
         self._asked -= 1
+
+
+def _read(value: Any) -> OrderBody:
+    """One order of a batch. What is too deep for a body is so in here too."""
+    try:
+        return validate(OrderBody, value)
+    except InvalidInput:
+        check_content(value)
+        raise
 
 
 def _not_open(order_id: int) -> Conflict:

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from portal.core.clock import now_ms
 from portal.core.db import Database
 from portal.core.errors import NotFound
 from portal.core.sealed import Sealer
 from portal.gateway.memory import Ages, Remembered
+from portal.orders.frame import Frame
 from portal.orders.person import Person
-from portal.orders.queries import MarketFrame, load_frame
+from portal.orders.queries import load_frame
 from portal.orders.service import load_person
 from portal.plugin_host.host import PluginHost
 from portal.users.api_keys import find_key
@@ -87,7 +87,7 @@ class Records:
             raise unknown_key(key_id)
         return found
 
-    async def frame(self, market_id: str) -> MarketFrame:
+    async def frame(self, market_id: str) -> Frame:
         """A market with its assets. Raises NotFound."""
         found = self.frames.now(market_id) or await self.frames.get(market_id)
         if isinstance(found, Missing):
@@ -107,10 +107,10 @@ class Records:
             found = find_key(session, self._sealer, key_id)
         return found[0] if found else Missing()
 
-    def _read_frame(self, market_id: str) -> "MarketFrame | Missing":
+    def _read_frame(self, market_id: str) -> "Frame | Missing":
         with self._database.reader() as session:
             try:
-                return load_frame(session, market_id)
+                return _plain(load_frame(session, market_id))
             except NotFound:
                 return Missing()
 
@@ -126,10 +126,30 @@ class Records:
         return Switches(methods, self._plugins.order_answer_seconds())
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A market's terms as plain values: a row of the table takes a while for each attribute."""
+
+    id: str
+    price_places: int
+    lot: int
+    min_trade: int
+    max_trade: int
+    escrow: str
+    settlement: str
+    status: str
+    protection_bps: int
+    band_bps: int
+    max_fee_bps: int
+    methods: list[str]
+
+
+def _plain(frame: Frame) -> Frame:
+    terms = Terms(**{field.name: getattr(frame.market, field.name) for field in fields(Terms)})
+    return Frame(
+        terms, frame.base, frame.quote, frame.index_ticks, frame.index_at_ms, frame.index_reason
+    )
+
+
 class Missing:
     """There is none: remembered too, so that asking again and again costs nothing."""
-
-
-def today() -> int:
-    """The number of this day (UTC): answers that go by dates end with it."""
-    return now_ms() // 86_400_000

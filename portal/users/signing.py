@@ -94,7 +94,7 @@ class Signed:
 
 
 def read_headers(get: Callable[[str], str | None]) -> Signed:
-    """The signing headers of a request, by a function that finds a header.
+    """The signing headers of a request, by a function that finds one by its lower-case name.
 
     Raises Unauthorized naming the header that is missing or not in its form, InvalidInput for a
     nonce or key of idempotency that can't be one.
@@ -114,7 +114,7 @@ def read_headers(get: Callable[[str], str | None]) -> Signed:
 
 
 def _header(get: Callable[[str], str | None], name: str, form: re.Pattern[str], hint: str) -> str:
-    value = get(name)
+    value = get(name.lower())
     if value is None:
         raise Unauthorized(f"{name} is missing.", field=name, hint=_MANUAL)
     if not form.fullmatch(value):
@@ -123,7 +123,7 @@ def _header(get: Callable[[str], str | None], name: str, form: re.Pattern[str], 
 
 
 def _optional(get: Callable[[str], str | None], name: str) -> str:
-    value = get(name)
+    value = get(name.lower())
     if value is None:
         return ""
     if not _NONCE.fullmatch(value):

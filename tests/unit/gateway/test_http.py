@@ -42,8 +42,17 @@ class Body:
             await asyncio.Event().wait()
 
 
-def read(request: Request, body: Body, most: int = 10) -> bytes:
-    return asyncio.run(http.read_body(request, body, most))  # type: ignore[arg-type]
+def read(request: Request, body: Body, most: int = 10, seconds: float = 30) -> bytes:
+    async def work() -> bytes:
+        bodies = http.Bodies(seconds)
+        watch = asyncio.create_task(bodies.watch())
+        try:
+            reading = asyncio.create_task(bodies.read(request, body, most))  # type: ignore[arg-type]
+            return await asyncio.wait_for(reading, 20)
+        finally:
+            watch.cancel()
+
+    return asyncio.run(work())
 
 
 def test_a_body_is_read_up_to_its_limit() -> None:
@@ -58,12 +67,9 @@ def test_a_body_is_read_up_to_its_limit() -> None:
 
 
 @pytest.mark.parametrize("headers", [[("content-length", "10")], []])
-def test_a_body_that_does_not_come_ends_the_request(
-    headers: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http, "BODY_SECONDS", 0.05)
+def test_a_body_that_does_not_come_ends_the_request(headers: list[tuple[str, str]]) -> None:
     with pytest.raises(http.TooSlow):
-        read(Request(headers), Body(b"01", stuck=True))
+        read(Request(headers), Body(b"01", stuck=True), seconds=0.05)
 
 
 def test_no_query_is_taken() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,12 @@ def live(**changes: object) -> LiveKey:
     return LiveKey(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def finder(headers: Mapping[str, str | None]) -> Callable[[str], str | None]:
+    return {name.lower(): value for name, value in headers.items()}.get
+
+
 def signed(**changes: str) -> Signed:
-    return signing.read_headers({**HEADERS, "X-Portal-Signature": "0" * 64, **changes}.get)
+    return signing.read_headers(finder({**HEADERS, "X-Portal-Signature": "0" * 64, **changes}))
 
 
 def text() -> bytes:
@@ -112,7 +117,7 @@ def test_headers_are_read_strictly(
 ) -> None:
     headers = {**HEADERS, "X-Portal-Signature": "0" * 64, header: value}
     with pytest.raises(error) as refusal:
-        signing.read_headers(headers.get)
+        signing.read_headers(finder(headers))
     assert refusal.value.field == header
 
 
@@ -120,7 +125,7 @@ def test_two_requests_never_look_alike() -> None:
     headers = {name: value for name, value in HEADERS.items() if "Idem" not in name}
     headers.pop("X-Portal-Nonce", None)
     with pytest.raises(Unauthorized, match="Nonce"):
-        signing.read_headers({**headers, "X-Portal-Signature": "0" * 64}.get)
+        signing.read_headers(finder({**headers, "X-Portal-Signature": "0" * 64}))
 
 
 @pytest.mark.parametrize(("off", "fits"), [(0, True), (5000, True), (-5000, True), (5001, False)])
@@ -157,7 +162,7 @@ def test_a_signature_counts_once_and_is_forgotten_when_its_time_is_over() -> Non
     machine = Machine("0123456789abcdef", "secret")
 
     def sign(at_ms: int) -> Signed:
-        return signing.read_headers(machine.headers("GET", "/x", at_ms=at_ms).get)
+        return signing.read_headers(finder(machine.headers("GET", "/x", at_ms=at_ms)))
 
     first = sign(now[0])
     replays.check(first)
