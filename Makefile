@@ -36,6 +36,9 @@ CONTRACT_SOURCES := $(shell find contracts -type f \
 H5_SOURCES := $(shell find h5_client -type f \
 	-not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
+MATCHER_SOURCES := $(addprefix portal/orders/,$(addsuffix .py,\
+	book conditions lanes matcher rules timers walk))
+
 .PHONY: help run setup test test-crash check lock clean
 
 help:
@@ -44,7 +47,7 @@ help:
 run: setup
 	@exec $(BIN)/portal run
 
-setup: $(VENV)/.installed contracts/node_modules/.built h5_client/node_modules/.built
+setup: $(VENV)/.installed $(VENV)/.compiled contracts/node_modules/.built h5_client/node_modules/.built
 
 $(VENV)/bin/python:
 	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed and was not found." \
@@ -60,6 +63,12 @@ $(VENV)/.installed: requirements/lock.txt setup.cfg pyproject.toml | $(VENV)/bin
 		| grep --line-buffered -vE '^(Requirement already|Using cached|Looking in)'
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet \
 		--no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+# The matcher, by mypyc; without a C compiler it stays plain Python.
+$(VENV)/.compiled: $(MATCHER_SOURCES) portal/orders/compiling.py | $(VENV)/.installed
+	@$(SAY) "Compiling the matcher"
+	@$(BIN)/python -P portal/orders/compiling.py
 	@touch $@
 
 contracts/node_modules/.installed: contracts/package-lock.json | $(VENV)/.installed
@@ -116,6 +125,7 @@ lock: $(VENV)/.installed
 	@$(SAY) "requirements/lock.txt is up to date; commit it with setup.cfg"
 
 clean:
+	rm -rf portal/orders/*.so
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		contracts/node_modules contracts/out contracts/cache \
 		h5_client/node_modules h5_client/dist

@@ -39,6 +39,7 @@ _ANY: Final = -(1 << 66)
 Fill = tuple[OrderState, int, int]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Funds:
     """What shared orders can pay for. This one knows no balances: everything is affordable."""
 
