@@ -28,7 +28,11 @@ def orders(draw: st.DrawFn) -> dict[str, Any]:
         side=draw(st.sampled_from(["buy", "sell"])),
         quantity=quantity,
         price=draw(prices),
-        tif=draw(st.sampled_from(["GTC", "IOC"])),
+        tif=draw(st.sampled_from(["GTC", "GTC", "IOC", "FOK"])),
+        stp=draw(st.sampled_from(["cancel_newest", "cancel_oldest", "cancel_both"])),
+        shared=draw(st.integers(0, 3)) == 0,
+        hours=draw(st.sampled_from([[], [], [], [[0, 5000]]])),
+        quote_set=draw(st.sampled_from([None, "ladder"])),
         methods=draw(st.sampled_from([["sepa"], ["pix"], ["sepa", "pix"]])),
         max_fee_bps=draw(st.sampled_from([0, 1, 33, 100])),
         min_trade=draw(st.sampled_from([None, USDT])),
@@ -38,7 +42,13 @@ def orders(draw: st.DrawFn) -> dict[str, Any]:
         order.update(price_kind="floating", price=None, margin_bps=draw(st.integers(-300, 300)))
     if kind == "market":
         order.update(order_type="market", price=None)
+    elif order["tif"] == "GTC":
+        order["post_only"] = draw(st.integers(0, 6)) == 0
     return order
+
+
+def _quote(order: dict[str, Any]) -> dict[str, Any]:
+    return {n: v for n, v in order.items() if n not in ("kind", "owner", "market", "quote_set")}
 
 
 def on_trade(kind: str, **parts: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -65,6 +75,36 @@ commands = st.one_of(
         }
     ),
     st.fixed_dictionaries({"kind": st.just("cancel_order"), "pick_order": trade_ids}),
+    st.fixed_dictionaries({"kind": st.just("cancel_all"), "owner": people}),
+    st.fixed_dictionaries({"kind": st.just("set_away"), "owner": people, "away": st.booleans()}),
+    st.fixed_dictionaries({"kind": st.just("clock_tick")}),
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("pause_order"),
+            "pick_order": trade_ids,
+            "owner": people,
+            "paused": st.booleans(),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("amend_order"),
+            "pick_order": trade_ids,
+            "owner": people,
+            "remaining": sizes | st.none(),
+            "price": prices | st.none(),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("mass_quote"),
+            "owner": people,
+            "market": st.just("USDT-EUR"),
+            "quote_set": st.just("ladder"),
+            "quotes": st.lists(orders().map(_quote), max_size=3),
+        }
+    ),
+    st.sampled_from(["open", "auction", "halted"]).map(lambda name: define_market(status=name)),
     on_trade(
         "clear_trade",
         decision=st.sampled_from(["allow", "allow", "allow", "hold", "deny"]),
