@@ -61,16 +61,19 @@ def backing(connection: Connection) -> dict[tuple[int, str, str], int]:
     """What held and escrow accounts should hold: open orders, unlocked and locked trades."""
     rows = connection.execute(
         """
-        SELECT o.owner_id, s.terms->>'base', 'held', o.held FROM "order" o
+        SELECT o.owner_id, s.terms->>(CASE o.side WHEN 'sell' THEN 'base' ELSE 'quote' END),
+               'held', o.held
+        FROM "order" o
         JOIN market_state s USING (market_id) WHERE o.status = 'open'
         UNION ALL
         SELECT seller_id, base, 'held', reserved FROM trade
-        WHERE NOT locked AND state <> 'cancelled'
+        WHERE NOT locked AND NOT settled AND state <> 'cancelled'
         UNION ALL
         SELECT seller_id, base, 'escrow', escrow_units FROM trade WHERE locked AND NOT settled
         """
     )
     wanted: dict[tuple[int, str, str], int] = {}
     for owner, asset, kind, units in rows:
-        wanted[owner, asset, kind] = wanted.get((owner, asset, kind), 0) + units
+        if units:
+            wanted[owner, asset, kind] = wanted.get((owner, asset, kind), 0) + units
     return wanted

@@ -87,6 +87,10 @@ class World:
         self._send(False)
         await self.all_answered()
         await self._ask_again()
+        return self.differences()
+
+    def differences(self) -> list[str]:
+        """Every broken promise so far, in words."""
         database = Database(self.url)
         try:
             with psycopg.connect(self.url) as connection:
