@@ -143,6 +143,23 @@ def db_upgrade() -> None:
 
 
 @main.group()
+def board() -> None:
+    """What offer lists, books and track records are read from, a moment behind the engine."""
+
+
+@board.command("rebuild")
+def board_rebuild() -> None:
+    """Make the board what the engine's tables say; everything goes on meanwhile."""
+    _call("portal.board.service", "rebuild")
+
+
+@board.command("check")
+def board_check() -> None:
+    """Let the board catch up and compare it with the engine's tables; exit 1 on a difference."""
+    _call("portal.board.service", "check")
+
+
+@main.group()
 def audit() -> None:
     """The audit log."""
 

@@ -17,6 +17,7 @@ import psycopg
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from portal.board.service import keep as keep_board
 from portal.core.clock import utc_now
 from portal.core.db import Database, libpq_url
 from portal.core.jobs import JobContext
@@ -39,6 +40,8 @@ STANDBY_SECONDS = 2.0
 LEADER_CHECK_SECONDS = 1.0
 
 JobFunction = Callable[[JobContext], object]
+# Works until the event is set.
+LoopFunction = Callable[[JobContext, threading.Event], None]
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,10 @@ JOBS = (
     Job("jobs.prune", run_prune, lambda settings: 60.0),
     Job("users.prune", prune_users, lambda settings: 3600.0),
 )
+
+
+# What never rests while the scheduler leads; each has a thread of its own.
+LOOPS: tuple[LoopFunction, ...] = (keep_board,)
 
 
 class Leadership:
@@ -118,12 +125,18 @@ class Scheduler:
     """Runs the jobs while it leads.
 
     Args:
-        jobs: the registry; a test may give its own.
+        jobs, loops: the registries; a test may give its own.
     """
 
-    def __init__(self, context: JobContext, jobs: tuple[Job, ...] = JOBS) -> None:
+    def __init__(
+        self,
+        context: JobContext,
+        jobs: tuple[Job, ...] = JOBS,
+        loops: tuple[LoopFunction, ...] = (),
+    ) -> None:
         self._context = context
         self._jobs = jobs
+        self._loops = loops
         self._leadership = Leadership(context.database.url)
         self._stop = threading.Event()
         self.leading = threading.Event()
@@ -145,13 +158,20 @@ class Scheduler:
         close_lost_runs(self._context.database)
         clockwork = self._clockwork()
         clockwork.start()
+        end, threads = threading.Event(), []
+        for loop in self._loops:
+            threads.append(threading.Thread(target=loop, args=(self._context, end), daemon=True))
+            threads[-1].start()
         self.leading.set()
         try:
             while not self._stop.wait(LEADER_CHECK_SECONDS) and self._leadership.held():
                 pass
         finally:
             self.leading.clear()
+            end.set()
             clockwork.shutdown(wait=True)
+            for thread in threads:
+                thread.join()
             self._leadership.release()
             log.info("scheduler: no longer leading")
 
@@ -181,7 +201,7 @@ def main(settings: Settings, jobs: tuple[Job, ...] = JOBS) -> None:
     database = Database(settings.required_database_url, pool_size=len(jobs))
     plugins = PluginHost(settings, database)
     context = JobContext(settings, database, EngineClient(settings), plugins)
-    scheduler = Scheduler(context, jobs)
+    scheduler = Scheduler(context, jobs, LOOPS)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: scheduler.stop())
     scheduler.run()

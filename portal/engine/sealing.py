@@ -12,14 +12,14 @@ from portal.audit.models import AuditEvent
 from portal.core.db import Base
 from portal.core.hashchain import event_hash, link
 from portal.engine import ids
-from portal.engine.columns import Columns, field_names, json_text
+from portal.engine.columns import Columns, field_names, json_text, plain_array
 from portal.engine.models import CommandKey
 from portal.engine.state import AccountState, Changes, EventRow, TransferRow
 from portal.engine.store import CHANNEL, Copy, Head, SealedBatch, Statement, stream_name
 from portal.ledger.models import Account, Transfer
 from portal.ledger.rules import AccountKey
 from portal.orders.models import Order
-from portal.orders.rules import ORDER_FIELDS
+from portal.orders.rules import OPEN, ORDER_FIELDS
 from portal.trades.models import Trade
 from portal.trades.rules import TradeState
 
@@ -78,13 +78,14 @@ def seal(
     new_orders, old_orders = _by_age(changes.orders, head.next_id)
     new_trades, old_trades = _by_age(changes.trades, head.next_id)
     day = ids.day_of(at_ms)
+    changed = plain_array(_shown(new_orders, old_orders))
     return SealedBatch(
         head,
         after,
         at_ms,
         tuple(key for key, _ in keys),
         [
-            _journal_statement(shard, head, after, commands, answers, at_ms),
+            _journal_statement(shard, head, after, commands, answers, at_ms, changed),
             *_market_statements(shard, changes),
             *_update(_ORDER_CHANGES, old_orders),
             *_update(_TRADE_CHANGES, old_trades),
@@ -135,6 +136,11 @@ def _by_age(rows: dict[int, Any], first_new: int) -> tuple[list[Any], list[Any]]
     return new, old
 
 
+def _shown(new: list[Any], old: list[Any]) -> list[int]:
+    """The orders that whoever shows open orders has to look at again."""
+    return [order.id for order in new if order.status == OPEN] + [order.id for order in old]
+
+
 def _new_accounts(
     accounts: Collection[tuple[AccountKey, AccountState]], first_new: int
 ) -> list[_NewAccountRow]:
@@ -164,7 +170,13 @@ def _copy(columns: Columns, rows: Sequence[Any], **fixed: str) -> list[Copy]:
 
 
 def _journal_statement(
-    shard: str, head: Head, after: Head, commands: bytes, answers: bytes, at_ms: int
+    shard: str,
+    head: Head,
+    after: Head,
+    commands: bytes,
+    answers: bytes,
+    at_ms: int,
+    changed: str,
 ) -> Statement:
     values = (
         shard,
@@ -176,6 +188,7 @@ def _journal_statement(
         answers,
         head.journal_hash,
         after.journal_hash,
+        changed,
     )
     return _JOURNAL_INSERT, values
 
@@ -211,7 +224,7 @@ _FENCE_WITH_STANDBYS = (
 )
 _JOURNAL_INSERT = (
     "INSERT INTO journal (shard, first_seq, last_seq, epoch, at_ms, commands, answers, previous,"
-    " hash) VALUES (%s, %s, %s, %s, %s, %b, %b, %s, %s)"
+    " hash, changed_orders) VALUES (%s, %s, %s, %s, %s, %b, %b, %s, %s, %s::int8[])"
 )
 _MARKET_UPSERT = (
     "INSERT INTO market_state (market_id, shard, terms, index_ticks, index_at_ms, index_reason,"

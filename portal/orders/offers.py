@@ -1,7 +1,10 @@
 """What people offer: the book by price, and single offers to choose from.
 
 Only what can be traded is shown to others: nothing that its owner, their holiday, its hours or
-their balance keeps out of the book, and no private offer but to those who have its link.
+their balance keeps out of the book, and no private offer but to those who have its link. Which
+offers are best, and how much there is at a price, is read from the board (`portal.board`), a
+moment behind the engine; what an offer says is read from its order. One that has gone meanwhile
+is refused by the engine when it is taken.
 """
 
 import hmac
@@ -9,14 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Numeric, case, func, null, or_, select
-from sqlalchemy import cast as sql_cast
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.board.models import FLOATING
+from portal.board.queries import Place, Wanted, best_places, board_seq, levels
 from portal.core.clock import iso, now_ms
 from portal.core.errors import NotFound
-from portal.engine.models import Shard
 from portal.orders.condition_words import ConditionsView, largest_for, unmet, view_of
 from portal.orders.draft import Side
 from portal.orders.models import Order
@@ -120,20 +122,21 @@ def source_views(rows: Iterable[Mapping[str, Any]]) -> list[SourceView]:
 def book(session: Session, market_id: str, depth: int = 20) -> BookView:
     """What a market's open orders bid and ask now, by price. Raises NotFound."""
     frame = load_frame(session, market_id)
-    shard = session.get(Shard, frame.market.shard)
+    seq = board_seq(session, frame.market.shard)
+    bids, asks = _levels(session, frame, depth)
     return BookView(
         market=market_id,
-        seq=shard.seq if shard else 0,
+        seq=seq,
         at=cast(str, iso(now_ms())),
         index=IndexView(frame.price(frame.index_ticks), frame.index_reason),
-        bids=_levels(session, frame, "buy", depth),
-        asks=_levels(session, frame, "sell", depth),
+        bids=bids,
+        asks=asks,
     )
 
 
 def best_prices(session: Session, frame: MarketFrame) -> tuple[str | None, str | None]:
     """The highest bid and the lowest ask of a market, as text."""
-    bids, asks = (_levels(session, frame, side, 1) for side in ("buy", "sell"))
+    bids, asks = _levels(session, frame, 1)
     return (bids[0].price if bids else None, asks[0].price if asks else None)
 
 
@@ -141,15 +144,12 @@ def best_for(
     session: Session, frame: MarketFrame, side: str, methods: Iterable[str], but_of: int
 ) -> int | None:
     """The best price in ticks that somebody on `side` offers for any of `methods`."""
-    price = _price_now(frame)
-    best = func.min(price) if side == "sell" else func.max(price)
-    query = select(best).where(
-        *_in_book(frame.market.id, side),
-        Order.owner_id != but_of,
-        Order.methods.has_any(array(list(methods))),
-    )
-    found = session.scalar(query)
-    return None if found is None else int(found)
+    wanted = Wanted(methods=tuple(methods), but_of=but_of)
+    places = best_places(session, frame.market.id, side, wanted, most=1)
+    prices = [price for place in places if (price := _price_at(frame, place)) is not None]
+    if not prices:
+        return None
+    return min(prices) if side == "sell" else max(prices)
 
 
 def offers(
@@ -167,17 +167,11 @@ def offers(
     NotFound.
     """
     frame = load_frame(session, market_id)
-    price = _price_now(frame)
-    best_first = price.asc() if side == "sell" else price.desc()
-    query = select(Order).where(*_in_book(market_id, side))
-    if method is not None:
-        query = query.where(Order.methods.contains([method]))
-    if quantity is not None:
-        query = query.where(
-            Order.min_trade <= quantity, func.least(Order.max_trade, Order.remaining) >= quantity
-        )
-    query = query.order_by(best_first.nulls_last(), Order.priority, Order.id).limit(MOST_OFFERS)
-    found = session.scalars(query).all()
+    wanted = Wanted(methods=() if method is None else (method,), quantity=quantity)
+    places = best_places(session, market_id, side, wanted, MOST_OFFERS)
+    best = sorted(places, key=lambda place: _better(side, _price_at(frame, place), place.priority))
+    found = _still_there(session, [place.order_id for place in best[:MOST_OFFERS]])
+    found.sort(key=lambda order: (_better(side, frame.effective(order), order.priority), order.id))
     people = reputations(session, {order.owner_id for order in found})
     who = _viewer(session, viewer)
     return [_offer(frame, order, people[order.owner_id], who) for order in found]
@@ -206,16 +200,23 @@ def find_offer(
     return order if order is not None and _may_see(order, link, viewer) else None
 
 
-def _in_book(market_id: str, side: str) -> tuple[ColumnElement[bool], ...]:
-    """What stands in the book for everybody."""
-    return (
-        Order.market_id == market_id,
-        Order.status == OPEN,
-        Order.side == side,
-        Order.paused.is_(None),
-        Order.link.is_(None),
-        or_(Order.expires_ms.is_(None), Order.expires_ms > now_ms()),
-    )
+def _still_there(session: Session, order_ids: list[int]) -> list[Order]:
+    """The rows of offers as they are now, but for those that have left since the board was."""
+    rows = session.scalars(select(Order).where(Order.id.in_(order_ids)))
+    return [order for order in rows if _may_see(order, None, None)]
+
+
+def _price_at(frame: MarketFrame, place: Place) -> int | None:
+    """The price in ticks of a place on the board; None for floating ones without an index."""
+    if place.kind == FLOATING:
+        return frame.floating(place.value, None, None)
+    return place.value
+
+
+def _better(side: str, price: int | None, priority: int) -> tuple[bool, int, int]:
+    """What sorts the best price first, none last, and equal ones by their place in the queue."""
+    worth = 0 if price is None else price if side == "sell" else -price
+    return price is None, worth, priority
 
 
 def _may_see(order: Order, link: str | None, viewer: int | None) -> bool:
@@ -281,30 +282,22 @@ def _largest(order: Order) -> int:
     return min(order.max_trade, order.remaining)
 
 
-def _price_now(frame: MarketFrame) -> ColumnElement[Any]:
-    """`Frame.effective` as SQL, so that a large book stays in the database."""
-    floating: ColumnElement[Any] = null()
-    if frame.index_ticks is not None:
-        twice = sql_cast(Order.margin_bps + 10_000, Numeric) * (2 * frame.index_ticks) + 10_000
-        # GREATEST and LEAST leave NULLs out.
-        floating = func.greatest(func.div(twice, 20_000), 1, Order.floor_ticks)
-        floating = func.least(floating, Order.ceiling_ticks)
-    return case((Order.price_kind == "fixed", sql_cast(Order.price_ticks, Numeric)), else_=floating)
+def _levels(
+    session: Session, frame: MarketFrame, depth: int
+) -> tuple[list[BookLevel], list[BookLevel]]:
+    """The best bids and asks by price, from what the board has by kind."""
+    sides: dict[str, dict[int, tuple[int, int]]] = {"buy": {}, "sell": {}}
+    for level in levels(session, frame.market.id, depth, frame.index_ticks):
+        price = frame.floating(level.value, None, None) if level.kind == FLOATING else level.value
+        if price is not None:
+            quantity, orders = sides[level.side].get(price, (0, 0))
+            sides[level.side][price] = (quantity + level.quantity, orders + level.orders)
+    return (
+        [_level(frame, *found) for found in sorted(sides["buy"].items(), reverse=True)[:depth]],
+        [_level(frame, *found) for found in sorted(sides["sell"].items())[:depth]],
+    )
 
 
-def _levels(session: Session, frame: MarketFrame, side: str, depth: int) -> list[BookLevel]:
-    price = _price_now(frame).label("price")
-    levels = (
-        select(price, func.sum(Order.remaining).label("quantity"), func.count().label("orders"))
-        .where(*_in_book(frame.market.id, side))
-        .group_by(price)
-        .subquery()
-    )
-    best_first = levels.c.price.desc() if side == "buy" else levels.c.price.asc()
-    rows = session.execute(
-        select(levels).where(levels.c.price.is_not(None)).order_by(best_first).limit(depth)
-    )
-    return [
-        BookLevel(cast(str, frame.price(int(ticks))), frame.amount(int(quantity)), count)
-        for ticks, quantity, count in rows
-    ]
+def _level(frame: MarketFrame, price: int, sums: tuple[int, int]) -> BookLevel:
+    quantity, orders = sums
+    return BookLevel(cast(str, frame.price(price)), frame.amount(quantity), orders)

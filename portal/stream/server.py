@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Origin
 
+from portal.board import following as board
 from portal.core.db import Database, libpq_url
 from portal.core.errors import InvalidInput, NotFound, PortalError, Unauthorized
 from portal.core.settings import Settings
@@ -68,18 +69,24 @@ class StreamServer:
                 connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
                 async with connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
-                    self._note({"all": True})
+                    await connection.execute(f"LISTEN {board.CHANNEL}")
+                    self._note_people({"all": True})
+                    self._note_books({"all": True})
                     async for notice in connection.notifies():
-                        self._note(orjson.loads(notice.payload))
+                        note = self._note_people if notice.channel == CHANNEL else self._note_books
+                        note(orjson.loads(notice.payload))
             await asyncio.sleep(_RETRY_SECONDS)
 
-    def _note(self, notice: dict[str, Any]) -> None:
+    def _note_people(self, notice: dict[str, Any]) -> None:
+        """The engine has changed something of these people's."""
         if notice.get("all"):
             self._hub.send_anything()
-            self._stale |= self._hub.markets()
         else:
             self._hub.send_changes((user, what, id_) for user, what, id_ in notice["people"])
-            self._stale |= set(notice["markets"])
+
+    def _note_books(self, notice: dict[str, Any]) -> None:
+        """The board, which books are read from, shows other books of these markets."""
+        self._stale |= self._hub.markets() if notice.get("all") else set(notice["markets"])
         self._wake.set()
 
     async def _publish_books(self) -> None:

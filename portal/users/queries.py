@@ -3,15 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select, union_all
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.board.queries import records
 from portal.core.money import units_text
-from portal.trades.models import Trade
 from portal.users.models import User
-
-# How a trade may end with the coins paid to the buyer in full.
-_GOOD_ENDS = ("completed", "resolved_buyer")
 
 
 @dataclass(frozen=True)
@@ -44,17 +41,8 @@ def completed_trades(session: Session, user_id: int) -> int:
 
 def ended_trades(session: Session, user_ids: set[int]) -> dict[int, tuple[int, int]]:
     """Completed trades and all ended escrows, by person; people without any are left out."""
-    sides = union_all(
-        *(
-            select(side.label("user_id"), Trade.state).where(
-                side.in_(user_ids), or_(Trade.settled.is_(True), Trade.state == "completed")
-            )
-            for side in (Trade.buyer_id, Trade.seller_id)
-        )
-    ).subquery()
-    good = func.count().filter(sides.c.state.in_(_GOOD_ENDS))
-    rows = session.execute(select(sides.c.user_id, good, func.count()).group_by(sides.c.user_id))
-    return {user_id: (completed, total) for user_id, completed, total in rows}
+    found = records(session, user_ids)
+    return {user_id: (record.completed, record.ended) for user_id, record in found.items()}
 
 
 def _reputation(person: User, completed: int, total: int) -> Reputation:

@@ -33,6 +33,7 @@ from portal.users.models import User
 from portal.users.passwords import hash_password
 from portal.users.signup import trader_role
 from portal.users.totp import new_secret, seal_secret
+from tests.factories.board import ShownEngine
 
 PASSWORD = "correct horse battery staple"
 PASSWORD_HASH = hash_password(PASSWORD)
@@ -93,7 +94,8 @@ class World:
     ) -> None:
         self.settings, self.database = settings, database
         self.ahead_ms = 0
-        self.engine = engine or LocalEngine(database, clock=lambda: now_ms() + self.ahead_ms)
+        engine = engine or LocalEngine(database, clock=lambda: now_ms() + self.ahead_ms)
+        self.engine = ShownEngine(engine, database)
         self.sealer = Sealer(settings.master_key.get_secret_value())
         self.plugins = PluginHost(settings, database)
         self.services = Services(settings, database, self.engine, self.plugins, self.sealer)
@@ -103,8 +105,7 @@ class World:
 
     def close(self) -> None:
         """Let go of the database."""
-        if isinstance(self.engine, LocalEngine):
-            self.engine.close()
+        self.engine.close()
 
     def client(self) -> FlaskClient:
         """A browser of its own."""

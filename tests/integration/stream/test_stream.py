@@ -17,11 +17,12 @@ from portal.engine.local import LocalEngine
 from portal.stream.server import StreamServer
 from portal.users.models import User
 from portal.users.sessions import close_session, open_session
+from tests.factories.board import ShownEngine
 from tests.factories.engine import define_market, deposit, place_order
 from tests.factories.markets import add_market
 
 pytestmark = pytest.mark.postgres
-Scenario = Callable[[str, LocalEngine], Coroutine[Any, Any, None]]
+Scenario = Callable[[str, ShownEngine], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def play(settings: Settings, database: Database, market: None) -> Callable[[Scen
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    engine = LocalEngine(database)
+    engine = ShownEngine(LocalEngine(database), database)
     engine.submit(define_market())
     engine.submit(deposit(units=10**12))
 
@@ -79,7 +80,7 @@ async def hear(client: ClientConnection) -> dict[str, Any]:
 def test_a_book_arrives_at_once_and_again_when_it_changes(
     play: Callable[[Scenario], None],
 ) -> None:
-    async def scenario(url: str, engine: LocalEngine) -> None:
+    async def scenario(url: str, engine: ShownEngine) -> None:
         async with connect(url) as client:
             await say(client, op="subscribe", topic="book:USDT-EUR")
             first = await hear(client)
@@ -109,7 +110,7 @@ def test_a_book_arrives_at_once_and_again_when_it_changes(
 def test_bad_messages_get_an_error_that_names_the_field(
     play: Callable[[Scenario], None], message: str, field: str
 ) -> None:
-    async def scenario(url: str, engine: LocalEngine) -> None:
+    async def scenario(url: str, engine: ShownEngine) -> None:
         async with connect(url) as client:
             await client.send(message)
             assert (await hear(client))["error"]["field"] == field
@@ -118,7 +119,7 @@ def test_bad_messages_get_an_error_that_names_the_field(
 
 
 def test_a_page_of_another_origin_is_refused(play: Callable[[Scenario], None]) -> None:
-    async def scenario(url: str, engine: LocalEngine) -> None:
+    async def scenario(url: str, engine: ShownEngine) -> None:
         with pytest.raises(InvalidStatus):
             await connect(url, origin="https://evil.test")
 
@@ -150,7 +151,7 @@ def test_a_session_that_was_ended_hears_nothing_more(
 ) -> None:
     (ann_id,), (token,) = logged_in(database, "ann")
 
-    async def scenario(url: str, engine: LocalEngine) -> None:
+    async def scenario(url: str, engine: ShownEngine) -> None:
         async with connect(url) as client:
             await say(client, op="auth", token=token)
             await say(client, op="subscribe", topic="me")
@@ -172,7 +173,7 @@ def test_people_hear_of_their_own_changes_only(
 ) -> None:
     ids, tokens = logged_in(database, "ann", "ben")
 
-    async def scenario(url: str, engine: LocalEngine) -> None:
+    async def scenario(url: str, engine: ShownEngine) -> None:
         cookie = {"Cookie": f"otc_session={tokens[0]}"}
         async with connect(url, additional_headers=cookie) as ann, connect(url) as ben:
             await say(ann, op="subscribe", topic="me")
