@@ -8,7 +8,7 @@ from portal.bench.lab import Lab, open_lab
 from portal.bench.load import Plan
 from portal.bench.options import Options
 from portal.bench.people import METHOD, add_market, add_people
-from portal.bench.processes import Server, free_port
+from portal.bench.processes import Server, free_port, memory_mb
 from portal.bench.workloads import Answer, Setup
 from portal.core.settings import Settings
 
@@ -61,7 +61,11 @@ def main(settings: Settings, options: Options, *, people: int, batch: bool) -> i
             plan = options.plan("", rate, people=traders)
             plan.per_frame = per_frame
             result, _ = drive(lab, engine, "http", plan, gateway=(gateway, port))
-            result |= {"batch": per_frame, "connections": plan.connections}
+            result |= {
+                "batch": per_frame,
+                "connections": plan.connections,
+                "gateway_mb": memory_mb(gateway.process.pid),
+            }
             failed |= show([result])
         finish_profile(engine, profile)
     return failed

@@ -41,7 +41,7 @@ class Server:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=die_with_parent(signal.SIGKILL),
+                preexec_fn=die_with_parent(signal.SIGTERM),
             )
 
     def wait_listening(self, port: int, seconds: float = 60.0) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,15 @@ def left_behind(directory: Path) -> list[str]:
     """Processes that belong to a bench of this directory, and what is in its workplace."""
     files = [path.name for path in (directory / "bench").glob("*")]
     return files + [f"{process.pid} {process.name()}" for process in processes(directory)]
+
+
+def command_lines(directory: Path) -> list[list[str]]:
+    """How the processes of this directory were started, of those that still live."""
+    lines = []
+    for process in processes(directory):
+        with suppress(psutil.Error):
+            lines.append(process.cmdline())
+    return lines
 
 
 def processes(directory: Path) -> list[psutil.Process]:

@@ -12,10 +12,13 @@ from tests.integration.bench import running
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 
-def start_and_wait_for_the_load(directory: Path) -> subprocess.Popen[str]:
-    bench = running.start(directory, "orders", "--rate", "100", "--seconds", "600")
+LOADS = {"portal.bench.load", "portal.bench.http_load"}
+
+
+def start_and_wait_for_the_load(directory: Path, bench_name: str) -> subprocess.Popen[str]:
+    bench = running.start(directory, bench_name, "--rate", "100", "--seconds", "600")
     for _ in range(1_200):
-        if any("portal.bench.load" in p.cmdline() for p in running.processes(directory)):
+        if any(LOADS & set(line) for line in running.command_lines(directory)):
             return bench
         with pytest.raises(subprocess.TimeoutExpired):
             bench.wait(0.1)
@@ -25,7 +28,7 @@ def start_and_wait_for_the_load(directory: Path) -> subprocess.Popen[str]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_everything_is_put_away_when_it_is_interrupted(number: signal.Signals) -> None:
     with running.place() as directory:
-        bench = start_and_wait_for_the_load(directory)
+        bench = start_and_wait_for_the_load(directory, "orders")
         bench.send_signal(number)
         bench.communicate(timeout=60)
         assert bench.returncode != 0
@@ -34,7 +37,7 @@ def test_everything_is_put_away_when_it_is_interrupted(number: signal.Signals) -
 
 def test_its_servers_die_with_it_and_the_next_one_clears_its_files() -> None:
     with running.place() as directory:
-        bench = start_and_wait_for_the_load(directory)
+        bench = start_and_wait_for_the_load(directory, "http")
         servers = running.processes(directory)
         bench.kill()
         bench.communicate(timeout=60)
