@@ -25,7 +25,7 @@ from portal.engine.connection import Connection
 from portal.engine.state import AccountState, MarketInShard, ShardState
 from portal.ledger.rules import AccountKey
 from portal.orders.conditions import Conditions, Facts
-from portal.orders.rules import ORDER_FIELDS, MarketTerms, OrderState
+from portal.orders.rules import ORDER_FIELDS, MarketTerms, OrderState, order_of
 from portal.trades.rules import TradeState
 
 FORMAT = 1
@@ -258,10 +258,7 @@ def _columns_of(chunk: _Chunk) -> list[list[Any]]:
 
 
 def _orders(columns: list[list[Any]]) -> list[OrderState]:
-    return [
-        OrderState(**dict(zip(_ORDER_FIELDS, row, strict=True)))
-        for row in zip(*columns, strict=True)
-    ]
+    return list(map(order_of, zip(*columns, strict=True)))
 
 
 def _trades(columns: list[list[Any]]) -> list[TradeState]:

@@ -3,7 +3,7 @@
 Compiled by mypyc where a C compiler is there, with the same results.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
@@ -192,6 +192,29 @@ def order_from(values: Mapping[str, Any]) -> OrderState:
     if values["facts"]:
         known["facts"] = Facts(**values["facts"])
     return OrderState(**known)
+
+
+def order_of(values: Sequence[Any]) -> OrderState:
+    """The order of its stored fields, in their order, each as the constructor takes it."""
+    (
+        id_, owner_id, market_id, side, order_type, price_kind, price_ticks, margin_bps, quantity,
+        remaining, min_trade, max_trade, methods, accounts, tif, max_fee_bps, held, status,
+        reason, authority, take_order, created_ms, updated_ms, priority, floor_ticks,
+        ceiling_ticks, post_only, expires_ms, stp, shared, hours, conditions, link, facts, via,
+        quote_set, paused, maker_fee_bps, taker_fee_bps,
+    ) = values  # fmt: skip
+    return OrderState(
+        id=id_, owner_id=owner_id, market_id=market_id, side=side, order_type=order_type,
+        price_kind=price_kind, price_ticks=price_ticks, margin_bps=margin_bps, quantity=quantity,
+        remaining=remaining, min_trade=min_trade, max_trade=max_trade, methods=methods,
+        accounts=accounts, tif=tif, max_fee_bps=max_fee_bps, held=held, status=status,
+        reason=reason, authority=authority, take_order=take_order, created_ms=created_ms,
+        updated_ms=updated_ms, priority=priority, floor_ticks=floor_ticks,
+        ceiling_ticks=ceiling_ticks, post_only=post_only, expires_ms=expires_ms, stp=stp,
+        shared=shared, hours=hours, conditions=conditions, link=link, facts=facts, via=via,
+        quote_set=quote_set, paused=paused, maker_fee_bps=maker_fee_bps,
+        taker_fee_bps=taker_fee_bps,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
