@@ -18,7 +18,7 @@ from sqlalchemy import text
 from portal.core.db import Database
 from portal.core.settings import Settings
 from tests.factories.machines import Machine
-from tests.integration.gateway.world import ORDERS, GatewayWorld, new_name
+from tests.integration.gateway.world import GATEWAY_NAME, ORDERS, GatewayWorld, new_name
 from tests.services.postgres import WorkerDatabase
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -141,14 +141,13 @@ def test_without_the_database_nothing_is_decided_from_memory(
     body = narrow.order(narrow.bob, price="50000")
     assert narrow.post(narrow.buyer, ORDERS, body).status == 201
     name = sql.Identifier(worker_database.name)
-    engine = _engine_backends(worker_database)
     with psycopg.connect(worker_database.server, autocommit=True) as server:
         server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
         try:
             server.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = %s AND pid <> ALL(%s)",
-                (worker_database.name, engine),
+                " WHERE datname = %s AND application_name = %s",
+                (worker_database.name, GATEWAY_NAME),
             )
             until(lambda: narrow.post(narrow.buyer, ORDERS, body).status == 503)
             assert narrow.send("GET", "/health", b"", {}).status == 503
@@ -156,16 +155,6 @@ def test_without_the_database_nothing_is_decided_from_memory(
         finally:
             server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
     until(lambda: narrow.post(narrow.buyer, ORDERS, body).status == 201)
-
-
-def _engine_backends(database: WorkerDatabase) -> list[int]:
-    """The engine keeps its own connections: it is the gateway that is to be cut off."""
-    with psycopg.connect(database.server) as server:
-        rows = server.execute(
-            "SELECT pid FROM pg_stat_activity WHERE datname = %s AND application_name LIKE %s",
-            (database.name, "%engine%"),
-        ).fetchall()
-    return [int(row[0]) for row in rows]
 
 
 def test_requests_sent_ahead_are_answered_in_their_order(narrow: GatewayWorld) -> None:

@@ -17,6 +17,8 @@ from tests.integration.api.world import Trader
 from tests.integration.gateway.processes import Role, accepts, free_ports, healthy
 
 ORDERS = "/api/v1/orders"
+# Its connections at PostgreSQL, for a test that cuts them off.
+GATEWAY_NAME = "portal gateway"
 
 
 @dataclass
@@ -53,7 +55,9 @@ class GatewayWorld:
         engine_port, gateway_port = self.settings.engine_port, self.settings.gateway_port
         self.engine = self._role("engine", lambda: accepts(engine_port))
         self.api = api.World(self.settings, database, EngineClient(self.settings))
-        self.gateway = self._role("gateway", lambda: healthy(gateway_port), **gateway)
+        self.gateway = self._role(
+            "gateway", lambda: healthy(gateway_port), PGAPPNAME=GATEWAY_NAME, **gateway
+        )
         self.alice = self.outfit("Alice", api.IBANS[0])
         self.bob = self.outfit("Bob", api.IBANS[1])
         self.api.fund(self.alice, "BTC", 1_000 * 10**8)
