@@ -56,10 +56,25 @@ def amend_command(
     }
     if wanted.margin_bps is not None:
         check_margin(wanted.margin_bps)
+    _check_limits(frame, wanted, values)
     given = {name: value for name, value in values.items() if value is not None}
     if not given:
         raise InvalidInput("Say what to change.", field="body", hint="Such as remaining or price.")
     return {"kind": "amend_order", "key": key, "order_id": order.id, "owner": owner, **given}
+
+
+def _check_limits(frame: Frame, wanted: WantedChange, values: dict[str, int | None]) -> None:
+    least, most = frame.market.min_trade, frame.market.max_trade
+    for name in ("remaining", "min_trade", "max_trade"):
+        units = values[name]
+        beyond = name != "remaining" and units is not None and units > most
+        if units is not None and (units < least or beyond):
+            raise InvalidInput(
+                f"{name} is outside the limits of a trade in {frame.market.id}.",
+                field=name,
+                value=getattr(wanted, name),
+                hint=f"They are {frame.amount(least)} to {frame.amount(most)} {frame.base.code}.",
+            )
 
 
 def _check_kind(order: Changing, wanted: WantedChange) -> None:

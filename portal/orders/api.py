@@ -77,9 +77,10 @@ class CancelQuery(Query):
 
 
 class CancelledAnswer(Answer):
-    """The orders that were taken out of the book."""
+    """The orders that were taken out, and those that must rest for longer in their market."""
 
     cancelled: list[int]
+    kept: list[int]
 
 
 class AwayBody(Body):
@@ -89,9 +90,10 @@ class AwayBody(Body):
 
 
 class AwayAnswer(Answer):
-    """Whether the caller is on holiday."""
+    """Whether the caller is on holiday, and the orders that left the book or came back."""
 
     away: bool
+    orders: list[int]
 
 
 @operation(
@@ -174,7 +176,8 @@ def list_orders(query: OrdersQuery) -> OrderPage:
 )
 def cancel_orders(query: CancelQuery) -> dict[str, Any]:
     """Take all my orders out of the book, of one market or side where named."""
-    return {"cancelled": _changes().cancel_all(caller().id, query.market, query.side)}
+    cancelled, kept = _changes().cancel_all(caller().id, query.market, query.side)
+    return {"cancelled": cancelled, "kept": kept}
 
 
 @operation(blueprint, "GET", f"/orders/<{ID}:order_id>", answer=OrderAnswer)
@@ -245,9 +248,8 @@ def resume_order(order_id: int) -> OrderView:
     blueprint, "POST", "/me/away", answer=AwayAnswer, body=AwayBody, fails=(409,), machines="trade"
 )
 def set_away(body: AwayBody) -> dict[str, Any]:
-    """A holiday: all my orders leave the book until I am back."""
-    _changes().set_away(caller().id, away=body.away)
-    return {"away": body.away}
+    """A holiday: all orders that I have now leave the book until I am back."""
+    return {"away": body.away, "orders": _changes().set_away(caller().id, away=body.away)}
 
 
 def _own(order_id: int) -> OrderView:

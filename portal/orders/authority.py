@@ -90,18 +90,21 @@ def drop_authority(database: Database, user_id: int, digest: str | None) -> None
 
 
 def check_still_covers(
-    session: Session, frame: Frame, order: Order, remaining: int, max_trade: int
+    session: Session, frame: Frame, order: Order, remaining: int, max_trade: int | None
 ) -> None:
     """Raises Conflict when a changed order needs more than its seller signed for.
 
-    `remaining` and `max_trade` are those after the change, in base units. What was traded
-    before counts too: the escrow contract adds up all that was opened.
+    `remaining` is what shall be left, `max_trade` the new largest trade (None: as before), in
+    base units. What was traded before counts too: the escrow contract adds up all that was
+    opened.
     """
     if order.authority is None:
         return
     message = session.get_one(OrderAuthority, order.authority).payload
     total = order.quantity - order.remaining + remaining
-    largest = min(max_trade, remaining)
+    # Where one trade might take it all, it still may.
+    largest = total if order.max_trade == order.quantity else order.max_trade
+    largest = min(largest if max_trade is None else max_trade, remaining)
     for field, units, signed in (
         ("remaining", total, int(message["maxTotal"])),
         ("max_trade", largest, int(message["maxPerTrade"])),

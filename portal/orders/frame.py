@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from portal.core.money import Asset, units_text
-from portal.orders.rules import floating_price
+from portal.orders.rules import bounded_price, floating_price
 
 
 class Terms(Protocol):
@@ -135,5 +135,4 @@ class Frame:
         """The index plus a margin, within its bounds, in ticks; None without an index."""
         if self.index_ticks is None or margin_bps is None:
             return None
-        price = max(floating_price(self.index_ticks, margin_bps), floor or 1)
-        return price if ceiling is None else min(price, ceiling)
+        return bounded_price(floating_price(self.index_ticks, margin_bps), floor, ceiling)

@@ -104,7 +104,7 @@ class MassQuotes:
             self._drop(user_id, digests)
             raise in_words(refusal, frame) from refusal
         found: list[Placed | PortalError] = []
-        for one, digest in zip(answer["answers"], digests, strict=True):
+        for one, digest in zip(answer["quotes"], digests, strict=True):
             if "error" in one:
                 drop_authority(self.desk.database, user_id, digest)
                 found.append(in_words(from_dict(one["error"]), frame))

@@ -160,7 +160,7 @@ def warnings_of(session: Session, user_id: int, draft: Draft, price: int | None)
         missing = needed.units - _available(session, user_id, needed.asset.code)
         if missing > 0:
             found.append(f"You need {Money(needed.asset, missing)} more to place this.")
-    if problem := _offer_unmet(session, user_id, draft):
+    if problem := offer_unmet(session, user_id, draft):
         found.append(problem)
     if draft.wanted.hours and (day := shift_ahead(draft.wanted.hours, now_ms())):
         zone = draft.wanted.hours.zone
@@ -177,7 +177,8 @@ def _out_of_band(draft: Draft) -> list[str]:
     return [f"The price is more than {band / 100:g}% from the index: it would be refused."]
 
 
-def _offer_unmet(session: Session, user_id: int, draft: Draft) -> str | None:
+def offer_unmet(session: Session, user_id: int, draft: Draft) -> str | None:
+    """Which condition of the offer that is named a person does not meet, as a sentence."""
     if draft.wanted.take_order is None:
         return None
     offer = find_offer(session, draft.wanted.take_order, draft.wanted.link, user_id)

@@ -33,6 +33,7 @@ from portal.orders.quoting import (
     best_opposite,
     fee_preview,
     index_now,
+    offer_unmet,
     preview_facts,
     quote_total,
     reserve_of,
@@ -146,6 +147,7 @@ class OrderDesk:
             check_person(person, self.plugins.is_enabled, draft)
             more = self.checked(session, user_id, frame, draft)
             facts = facts_of(session, user_id)
+            _refuse_unmet(session, user_id, draft)
         digest = keep_authority(self.database, self.settings, user_id, draft, authority, key)
         link = offer_link(self.sealer, key) if wanted.private else None
         command = place_command(
@@ -250,6 +252,12 @@ def in_words(refusal: PortalError, frame: Frame) -> PortalError:
 def ids_of(value: object) -> list[int]:
     """Ids in an answer of the engine."""
     return [int(item) for item in value] if isinstance(value, list) else []
+
+
+def _refuse_unmet(session: Session, user_id: int, draft: Draft) -> None:
+    """The engine refuses too, but can't tell which of the conditions it was."""
+    if problem := offer_unmet(session, user_id, draft):
+        raise Conflict(problem, field="take_order", value=draft.wanted.take_order)
 
 
 def by_key(via: Via | None) -> Mapping[str, Any]:
