@@ -61,7 +61,7 @@ def amend(state: ShardState, command: AmendOrder) -> dict[str, Any]:
     market.book.remove(order)
     for name in _CHANGES.values():
         setattr(order, name, getattr(wanted, name))
-    order.quantity += wanted.quantity - order.quantity
+    order.quantity = wanted.quantity
     if not keeps:
         order.priority = state.new_id()
     if command.expires_ms is not None:
