@@ -16,7 +16,7 @@ from portal.ledger.models import Account
 from portal.orders.models import Order
 from portal.trades.models import Trade
 from portal.users.kyc import TIERS, set_kyc_tier
-from portal.users.models import KycDecision, PaymentAccount, User
+from portal.users.models import ApiKey, KycDecision, PaymentAccount, User
 
 _MOST = 20
 
@@ -107,6 +107,7 @@ class PersonView(RecordView):
             _balances(record),
             _trades(record),
             _orders(record),
+            _api_keys(record),
             _decisions(record),
             timeline_of("What happened", f"user:{record.id}"),
         )
@@ -218,6 +219,25 @@ def _orders(user: User) -> Table:
         ),
         list(rows),
         "No open orders.",
+    )
+
+
+def _api_keys(user: User) -> Table:
+    rows = reader().scalars(
+        select(ApiKey).where(ApiKey.user_id == user.id).order_by(ApiKey.created_at.desc())
+    )
+    return Table(
+        "API keys",
+        (
+            Column("Key", lambda key: cells.code(key.id)),
+            Column("Label", lambda key: cells.text(key.label)),
+            Column("May", lambda key: cells.text(", ".join(key.scopes))),
+            Column("From", lambda key: cells.text(", ".join(key.networks) or "everywhere")),
+            Column("Made", lambda key: cells.when(key.created_at)),
+            Column("Revoked", lambda key: cells.when(key.revoked_at)),
+        ),
+        list(rows),
+        "No API keys.",
     )
 
 
