@@ -216,9 +216,13 @@ class Batcher:
         _send((client, sink, refusal) for client, sink, _ in self._take(self._queued))
 
 
-def settle_memory() -> None:
-    """What the shard holds stays: the collector need not walk through it again and again."""
-    gc.collect()
+def settle_memory(*, collect: bool = True) -> None:
+    """What the shard holds stays: the collector need not walk through it again and again.
+
+    `collect`: look for garbage first; a standby that takes over has no time for that.
+    """
+    if collect:
+        gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 1_000)
 

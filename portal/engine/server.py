@@ -76,7 +76,7 @@ class EngineServer:
             _log.error(f"shard {self._shard} can't be led yet: {in_a_line(error)}")
             await asyncio.sleep(RETRY_SECONDS)
             return False
-        settle_memory()
+        settle_memory(collect=copy is None)
         return True
 
     async def _lead(self) -> None:
