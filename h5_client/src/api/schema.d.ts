@@ -269,7 +269,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A holiday: all my orders leave the book until I am back. */
+        /** A holiday: all orders that I have now leave the book until I am back. */
         post: operations["set_away"];
         delete?: never;
         options?: never;
@@ -851,11 +851,13 @@ export interface components {
         };
         /**
          * AwayAnswer
-         * @description Whether the caller is on holiday.
+         * @description Whether the caller is on holiday, and the orders that left the book or came back.
          */
         AwayAnswer: {
             /** Away */
             away: boolean;
+            /** Orders */
+            orders: number[];
         };
         /**
          * AwayBody
@@ -975,11 +977,13 @@ export interface components {
         };
         /**
          * CancelledAnswer
-         * @description The orders that were taken out of the book.
+         * @description The orders that were taken out, and those that must rest for longer in their market.
          */
         CancelledAnswer: {
             /** Cancelled */
             cancelled: number[];
+            /** Kept */
+            kept: number[];
         };
         /**
          * ChainAnswer
