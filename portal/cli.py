@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from importlib import import_module
 from typing import Any
 
@@ -96,6 +97,13 @@ def engine_snapshot(if_worth_it: bool) -> None:
 def engine_verify() -> None:
     """Replay the journal and compare it with every table; exit 1 on any difference."""
     _call("portal.engine.maintenance", "verify")
+
+
+@engine.command("partitions")
+@click.option("--detach-before", type=click.DateTime(["%Y-%m-%d"]), help="UTC day to keep from.")
+def engine_partitions(detach_before: datetime | None) -> None:
+    """Make the next days' partitions, drop old keys, and detach old days where asked for."""
+    _call("portal.engine.maintenance", "print_partitions", detach_before=detach_before)
 
 
 @engine.command("failover-demo")

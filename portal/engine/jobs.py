@@ -6,6 +6,7 @@ import sys
 
 from portal.core.errors import Unavailable
 from portal.core.jobs import JobContext
+from portal.engine.maintenance import keep_partitions
 
 _LONGEST_SECONDS = 600
 
@@ -23,3 +24,8 @@ def run_snapshot(context: JobContext) -> str:
     if done.returncode:
         raise Unavailable(f"The snapshot was not written: {done.stderr.strip()[-500:]}")
     return done.stdout.strip()
+
+
+def run_partitions(context: JobContext) -> str:
+    """Have the tables ready for the days to come, and drop the keys of days gone by."""
+    return keep_partitions(context.settings)

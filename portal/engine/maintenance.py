@@ -1,18 +1,21 @@
-"""`portal engine snapshot` and `portal engine verify`: beside the engines, never in them."""
+"""`portal engine snapshot`, `verify` and `partitions`: beside the engines, never in them."""
 
 import sys
 import time
+from datetime import date, datetime
 
 import structlog
 from psycopg import IsolationLevel
 
+from portal.core.clock import now_ms
 from portal.core.db import libpq_url, sqlalchemy_url
 from portal.core.settings import Settings
-from portal.engine import recovery, replay, snapshots
+from portal.engine import ids, partitions, recovery, replay, snapshots
 from portal.engine.connection import Connection, Identity, connect
 
 # A snapshot that would save less than this is not worth its megabytes.
 LEAST_COMMANDS = 10_000
+DAYS_AHEAD = 3
 _log = structlog.get_logger("engine")
 
 
@@ -53,6 +56,32 @@ def verify(settings: Settings, shard: str = "main") -> int:
     return 1 if found else 0
 
 
+def keep_partitions(settings: Settings, detach_before: date | None = None) -> str:
+    """Make the partitions of the next days and drop the keys that no retry can need.
+
+    `detach_before` (UTC): also detach what is older, for archiving. Raises Conflict when there
+    is something open in it. Returns what was done in one line.
+    """
+    today = ids.day_of(now_ms())
+    with _open(settings, writes=True) as connection:
+        numbers = [number for (number,) in connection.execute("SELECT number FROM shard")]
+        made = [
+            name
+            for number in numbers or [0]
+            for name in partitions.ensure(connection, number, *range(today, today + DAYS_AHEAD))
+        ]
+        gone = partitions.drop_old_keys(connection, today)
+        if detach_before is not None:
+            gone += partitions.detach(connection, (detach_before - ids.EPOCH.date()).days)
+    return f"Made: {', '.join(made) or 'none'}. Detached: {', '.join(gone) or 'none'}."
+
+
+def print_partitions(settings: Settings, detach_before: datetime | None = None) -> None:
+    """`portal engine partitions`."""
+    day = detach_before.date() if detach_before else None
+    sys.stdout.write(keep_partitions(settings, day) + "\n")
+
+
 def _bad_snapshots(connection: Connection, shard: str) -> list[str]:
     found = []
     wanted = recovery.read_tables(connection, shard).state.snapshot()
@@ -73,6 +102,6 @@ def _head_seq(connection: Connection, shard: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _open(settings: Settings) -> Connection:
+def _open(settings: Settings, *, writes: bool = False) -> Connection:
     url = libpq_url(sqlalchemy_url(settings.required_database_url))
-    return connect(url, Identity("a tool"), writes=False)
+    return connect(url, Identity("a tool"), writes=writes)

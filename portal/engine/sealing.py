@@ -286,7 +286,7 @@ def _changing(model: type[Base], names: Sequence[str]) -> tuple[Columns, str]:
     return columns, columns.update()
 
 
-_ORDERS = Columns(Order, ORDER_FIELDS)
+_ORDERS = Columns(Order, tuple(ORDER_FIELDS))
 _ORDER_CHANGES = _changing(Order, [name for name in ORDER_FIELDS if name not in _ORDER_FIXED])
 _TRADES = Columns(Trade, field_names(TradeState))
 _TRADE_CHANGES = _changing(Trade, sorted(_TRADE_CHANGING))

@@ -11,8 +11,7 @@ from portal.core.clock import now_ms
 from portal.core.db import libpq_url
 from portal.core.settings import Settings
 from portal.engine import ids, partitions
-
-_DAYS_AHEAD = 3
+from portal.engine.maintenance import DAYS_AHEAD
 
 
 def upgrade_database(url: str) -> None:
@@ -21,7 +20,7 @@ def upgrade_database(url: str) -> None:
     today = ids.day_of(now_ms())
     with psycopg.connect(libpq_url(url), autocommit=True) as connection:
         for (number,) in connection.execute("SELECT number FROM shard UNION SELECT 0").fetchall():
-            partitions.ensure(connection, number, *range(today, today + _DAYS_AHEAD))
+            partitions.ensure(connection, number, *range(today, today + DAYS_AHEAD))
 
 
 def upgrade(settings: Settings) -> None:
