@@ -80,7 +80,7 @@ def advance(connection: Connection, shard: str, at_most: int) -> Pass:
         _require_end(connection, shard, cursor)
         return Pass(cursor.seq, 0)
     _plan_by_key(connection, True)
-    changed = {order_id for *_, ids in batches for order_id in ids}
+    changed = {order_id for *_, ids in batches for order_id in orjson.loads(ids)}
     ticked, crossing = _follow_indexes(connection, shard)
     markets = refresh(connection, shard, changed | crossing) | ticked
     _, last_seq, at_ms, _ = batches[-1]
@@ -156,7 +156,7 @@ def _drop_empty(connection: Connection, levels: list[Level]) -> None:
 
 def _batches(
     connection: Connection, shard: str, cursor: Cursor, at_most: int
-) -> list[tuple[int, int, int, list[int]]]:
+) -> list[tuple[int, int, int, bytes]]:
     """(first_seq, last_seq, at_ms, changed orders) of what was committed behind the cursor."""
     rows: list[Any] = connection.execute(
         "SELECT first_seq, last_seq, at_ms, changed_orders FROM journal"

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, LargeBinary, Text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import LargeBinary, Text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.core.db import Base
@@ -36,8 +36,8 @@ class Journal(Base):
 
     `commands` is JSON: [[seq, at_ms, command], …]; `answers` is JSON: {seq: answer} of those
     commands that have a key. `at_ms` is the last command's time. `hash` chains `commands`.
-    `changed_orders` are the orders that the batch changed, but for those it both made and ended;
-    None: not noted.
+    `changed_orders` is JSON: the ids of the orders that the batch changed, but for those it both
+    made and ended; None: not noted.
     """
 
     __tablename__ = "journal"
@@ -52,7 +52,7 @@ class Journal(Base):
     answers: Mapped[bytes] = mapped_column(LargeBinary)
     previous: Mapped[str] = mapped_column(Text)
     hash: Mapped[str] = mapped_column(Text)
-    changed_orders: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
+    changed_orders: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class CommandKey(Base):

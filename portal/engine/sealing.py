@@ -12,7 +12,7 @@ from portal.audit.models import AuditEvent
 from portal.core.db import Base
 from portal.core.hashchain import event_hash, link
 from portal.engine import ids
-from portal.engine.columns import Columns, field_names, json_text, plain_array
+from portal.engine.columns import Columns, field_names, json_text
 from portal.engine.models import CommandKey
 from portal.engine.state import AccountState, Changes, EventRow, TransferRow
 from portal.engine.store import CHANNEL, Copy, Head, SealedBatch, Statement, stream_name
@@ -78,7 +78,7 @@ def seal(
     new_orders, old_orders = _by_age(changes.orders, head.next_id)
     new_trades, old_trades = _by_age(changes.trades, head.next_id)
     day = ids.day_of(at_ms)
-    changed = plain_array(_shown(new_orders, old_orders))
+    changed = orjson.dumps(_shown(new_orders, old_orders))
     return SealedBatch(
         head,
         after,
@@ -176,7 +176,7 @@ def _journal_statement(
     commands: bytes,
     answers: bytes,
     at_ms: int,
-    changed: str,
+    changed: bytes,
 ) -> Statement:
     values = (
         shard,
@@ -224,7 +224,7 @@ _FENCE_WITH_STANDBYS = (
 )
 _JOURNAL_INSERT = (
     "INSERT INTO journal (shard, first_seq, last_seq, epoch, at_ms, commands, answers, previous,"
-    " hash, changed_orders) VALUES (%s, %s, %s, %s, %s, %b, %b, %s, %s, %s::int8[])"
+    " hash, changed_orders) VALUES (%s, %s, %s, %s, %s, %b, %b, %s, %s, %b)"
 )
 _MARKET_UPSERT = (
     "INSERT INTO market_state (market_id, shard, terms, index_ticks, index_at_ms, index_reason,"

@@ -13,10 +13,10 @@ from portal.markets.models import Market
 from portal.plugin_api import OrderFacts, PartyFacts, Side, TradeFacts
 from portal.trades.models import Trade
 from portal.users.models import User
+from portal.users.queries import completed_trades
 
 # What these trades would have moved was not moved: they don't count against a day's limit.
 _UNDONE = ("cancelled", "expired", "refunded", "resolved_seller")
-_FINISHED = ("released", "completed")
 
 
 def trade_facts(session: Session, trade: Trade) -> TradeFacts:
@@ -88,15 +88,10 @@ def _party(
         user_id=user_id,
         kyc_tier=int(user.kyc_tier or 0),
         country=(user.country or "").upper(),
-        completed_trades=_finished_trades(session, user_id),
+        completed_trades=completed_trades(session, user_id),
         account_age_days=_age_days(user.created_on, at),
         traded_today=Money(quote, _traded_on_day(session, user_id, quote.code, at, except_trade)),
     )
-
-
-def _finished_trades(session: Session, user_id: int) -> int:
-    query = select(func.count()).where(_takes_part(user_id), Trade.state.in_(_FINISHED))
-    return session.scalar(query) or 0
 
 
 def _traded_on_day(

@@ -14,7 +14,9 @@ _INT, _TEXT = sa.BigInteger(), sa.Text()
 
 def upgrade() -> None:
     # None in batches of an engine that did not note it: then the board is built anew.
-    op.add_column("journal", sa.Column("changed_orders", postgresql.ARRAY(_INT), nullable=True))
+    op.add_column("journal", sa.Column("changed_orders", sa.LargeBinary(), nullable=True))
+    for table in ("journal", "journal_rest"):
+        op.execute(f"ALTER TABLE {table} ALTER changed_orders SET STORAGE EXTERNAL")
     _make_offers()
     op.create_table(
         "depth",
