@@ -1,7 +1,6 @@
 """The desk reads everything an order says in words, and never a private offer's link."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -13,12 +12,13 @@ pytestmark = pytest.mark.postgres
 
 
 def test_an_order_with_everything_is_told_in_words(
-    as_role: Callable[[str], FlaskClient], services: desk.DeskServices, ids: dict[str, Any]
+    as_role: Callable[[str], FlaskClient], services: desk.DeskServices
 ) -> None:
+    alice, _ = scenes.people_and_market(services.database)
     link = "f" * 32
     order = scenes.order(
         77,
-        ids["alice"],
+        alice,
         price_kind="floating",
         price_ticks=None,
         margin_bps=-25,
