@@ -33,9 +33,11 @@ def keep(context: JobContext, stop: threading.Event) -> None:
                     bring_up(connection)
                     failing = False
                     _wait(connection, stop)
-        except psycopg.Error as error:
+        except Exception as error:
+            # Whatever it is, the loop goes on: a board that stands still helps nobody.
             if not failing:
-                _log.warning(f"the board stands still: {in_a_line(error)}")
+                known = isinstance(error, psycopg.Error)
+                _log.error(f"the board stands still: {in_a_line(error)}", exc_info=not known)
             failing = True
             stop.wait(_RETRY_SECONDS)
 

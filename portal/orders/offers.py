@@ -167,6 +167,8 @@ def offers(
     NotFound.
     """
     frame = load_frame(session, market_id)
+    if quantity is not None and not frame.market.min_trade <= quantity <= frame.market.max_trade:
+        return []
     wanted = Wanted(methods=() if method is None else (method,), quantity=quantity)
     places = best_places(session, market_id, side, wanted, MOST_OFFERS)
     best = sorted(places, key=lambda place: _better(side, _price_at(frame, place), place.priority))

@@ -108,6 +108,24 @@ def test_a_slow_job_never_runs_beside_itself(start, database):
     assert [run.outcome for run in runs(database, "takes_long")] == ["running"]
 
 
+def test_a_loop_runs_while_the_scheduler_leads_and_is_told_when_it_ends(context):
+    started, ended = threading.Event(), threading.Event()
+
+    def loop(_: JobContext, stop: threading.Event) -> None:
+        started.set()
+        stop.wait()
+        ended.set()
+
+    scheduler = Scheduler(context, (), (loop,))
+    thread = threading.Thread(target=scheduler.run)
+    thread.start()
+    assert started.wait(10)
+    assert not ended.is_set()
+    scheduler.stop()
+    thread.join(10)
+    assert ended.is_set()
+
+
 def test_only_one_scheduler_leads_and_the_other_takes_over(start, database):
     first, _ = start(jobs.every("works"))
     assert first.leading.wait(5)
