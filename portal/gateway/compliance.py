@@ -1,16 +1,17 @@
 """Compliance at the gateway: every order is asked for, and an answer used again where it holds.
 
-How long one holds the rules themselves declare (`ComplianceRules.order_answer_seconds`). An answer
-is for one person, market, side, set of methods and day, and for all orders up to a size: the next
-power of two of its coins and money. Where such a rounded order would be denied, the real one is
-asked for exactly; where the rules want to see every order, they do.
+How long one holds the rules themselves declare (`ComplianceRules.order_answer_seconds`); it then
+holds for all orders of the same person, market, side and methods that are not larger. So the
+rules are asked about an order rounded up, and the largest one they let stand is remembered. Where
+the rounded one would be denied, the real one is asked for exactly; where the rules want to see
+every order, they do. No answer outlives the day (UTC): rules go by dates too.
 """
 
 import asyncio
 import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from sqlalchemy.exc import DBAPIError
@@ -26,30 +27,40 @@ from portal.payments.facts import order_facts
 from portal.plugin_api import Decision, Verdict
 from portal.plugin_host.host import PluginHost
 
-MOST_PEOPLE, MOST_OF_ONE = 20_000, 500
-MOST_WAITING = 256
-
-
+MOST_PEOPLE, MOST_DENIED = 20_000, 100
+MOST_WAITING = 1_024
+# Rounding up by so many bits: few questions a person, and still none far beyond what is wanted.
+_STEP_BITS = 4
 _DAY_SECONDS = 86_400
 
 
-class Question(NamedTuple):
-    """An order as compliance sees it; sizes in base and quote units, None while unpriced."""
+class Sort(NamedTuple):
+    """Orders that one answer can hold for. Orders without a price yet are a sort of their own."""
 
     user_id: int
     market: str
     side: str
     methods: tuple[str, ...]
-    quantity: int
-    amount: int | None
+    priced: bool
 
-    @property
-    def rounded(self) -> "Question":
-        """The largest order that an answer to this one is good for."""
-        user_id, market, side, methods, quantity, amount = self
-        return Question(
-            user_id, market, side, methods, _up(quantity), None if amount is None else _up(amount)
-        )
+
+class Size(NamedTuple):
+    """How large an order is, in base and quote units (0 while it has no price)."""
+
+    quantity: int
+    amount: int
+
+    def covers(self, other: "Size") -> bool:
+        """Whether `other` is not larger."""
+        return other.quantity <= self.quantity and other.amount <= self.amount
+
+
+@dataclass
+class _Told:
+    """What the rules said of one person's orders, each until a time of the loop's clock."""
+
+    allowed: dict[Sort, tuple[Size, float]] = field(default_factory=dict)
+    denied: dict[tuple[Sort, Size], tuple[Decision, float]] = field(default_factory=dict)
 
 
 class Compliance:
@@ -59,7 +70,8 @@ class Compliance:
         self, database: Database, plugins: PluginHost, threads: ThreadPoolExecutor
     ) -> None:
         self._database, self._plugins, self._threads = database, plugins, threads
-        self._answers: OrderedDict[int, dict[Question, tuple[Decision, float]]] = OrderedDict()
+        self._told: OrderedDict[int, _Told] = OrderedDict()
+        self._asking: dict[Sort, asyncio.Future[Decision]] = {}
         self._waiting = 0
         self._generation = 0
         self._loop = asyncio.get_running_loop()
@@ -67,92 +79,100 @@ class Compliance:
     def forget(self, user_id: int) -> None:
         """This person changed."""
         self._generation += 1
-        self._answers.pop(user_id, None)
+        self._told.pop(user_id, None)
 
     def clear(self) -> None:
         """Something that all answers stood on changed."""
         self._generation += 1
-        self._answers.clear()
+        self._told.clear()
 
-    def allows(self, question: Question) -> bool:
+    def allows(self, sort: Sort, size: Size) -> bool:
         """Whether the rules are known to let such an order stand; False says nothing."""
-        mine = self._answers.get(question.user_id)
-        found = mine.get(question.rounded) if mine else None
-        return (
-            found is not None
-            and found[0].verdict is not Verdict.DENY
-            and found[1] > self._loop.time()
-        )
+        told = self._told.get(sort.user_id)
+        found = told.allowed.get(sort) if told else None
+        return found is not None and found[0].covers(size) and found[1] > self._loop.time()
 
-    async def require(self, question: Question, seconds: float) -> None:
+    async def require(self, sort: Sort, size: Size, seconds: float) -> None:
         """Raises Forbidden with the rules' reason when they deny the order, Busy when too many
         are being asked for. `seconds`: how long an answer holds; 0: not at all.
         """
         if not seconds:
-            decision = await self._ask(question)
-        else:
-            decision = await self._answer(question.rounded, seconds)
-            if decision.verdict is Verdict.DENY and question.rounded != question:
-                decision = await self._answer(question, seconds)
-        if decision.verdict is Verdict.DENY:
-            raise Forbidden(decision.reason, hint="Ask support if you think this is wrong.")
+            _refuse_denied(await self._ask(sort, size))
+            return
+        # One question a sort at a time: its answer is mostly good for all who wait.
+        while (asking := self._asking.get(sort)) is not None:
+            await asyncio.wait([asking])
+            if self.allows(sort, size):
+                return
+        rounded = Size(_up(size.quantity), _up(size.amount))
+        if self._denial(sort, rounded) is None:
+            decision = await self._remember(sort, rounded, seconds)
+            if decision.verdict is not Verdict.DENY:
+                return
+        exact = self._denial(sort, size) or await self._remember(sort, size, seconds)
+        _refuse_denied(exact)
 
-    async def _answer(self, question: Question, seconds: float) -> Decision:
-        found = self._remembered(question)
-        if found is not None:
-            return found
-        # Rules go by dates too: no answer holds beyond the day (UTC) it was given on.
-        day_left = _DAY_SECONDS - time.time() % _DAY_SECONDS
-        generation, until = self._generation, self._loop.time() + min(seconds, day_left)
-        decision = await self._ask(question)
-        if generation == self._generation:
-            mine = self._answers.setdefault(question.user_id, {})
-            if len(mine) >= MOST_OF_ONE:
-                mine.clear()
-            mine[question] = decision, until
-            if len(self._answers) > MOST_PEOPLE:
-                self._answers.popitem(last=False)
-        return decision
-
-    def _remembered(self, question: Question) -> Decision | None:
-        mine = self._answers.get(question.user_id)
-        found = mine.get(question) if mine else None
+    def _denial(self, sort: Sort, size: Size) -> Decision | None:
+        told = self._told.get(sort.user_id)
+        found = told.denied.get((sort, size)) if told else None
         return found[0] if found is not None and found[1] > self._loop.time() else None
 
-    async def _ask(self, question: Question) -> Decision:
+    async def _remember(self, sort: Sort, size: Size, seconds: float) -> Decision:
+        day_left = _DAY_SECONDS - time.time() % _DAY_SECONDS
+        generation, until = self._generation, self._loop.time() + min(seconds, day_left)
+        decision = await self._ask(sort, size)
+        if generation != self._generation:
+            return decision  # It was asked of what has changed since: good for this order only.
+        told = self._told.setdefault(sort.user_id, _Told())
+        if decision.verdict is not Verdict.DENY:
+            before = told.allowed.get(sort)
+            if before is None or size.covers(before[0]) or before[1] <= self._loop.time():
+                told.allowed[sort] = size, until
+        elif len(told.denied) < MOST_DENIED:
+            told.denied[sort, size] = decision, until
+        else:
+            told.denied = {(sort, size): (decision, until)}
+        if len(self._told) > MOST_PEOPLE:
+            self._told.popitem(last=False)
+        return decision
+
+    async def _ask(self, sort: Sort, size: Size) -> Decision:
         if self._waiting >= MOST_WAITING:
             raise Busy("Compliance has too many orders to look at.", hint="Try again in a second.")
         self._waiting += 1
-        asking = self._loop.run_in_executor(self._threads, self._ask_now, question)
-        asking.add_done_callback(self._asked)
+        asking = self._loop.run_in_executor(self._threads, self._ask_now, sort, size)
+        self._asking[sort] = asking
+        asking.add_done_callback(lambda asked: self._asked(sort, asked))
         try:
             return await asyncio.shield(asking)
         except DBAPIError as error:
             raise database_away() from error
 
-    def _asked(self, _: object) -> None:
+    def _asked(self, sort: Sort, asked: "asyncio.Future[Decision]") -> None:
         self._waiting -= 1
+        if self._asking.get(sort) is asked:
+            del self._asking[sort]
 
-    def _ask_now(self, question: Question) -> Decision:
+    def _ask_now(self, sort: Sort, size: Size) -> Decision:
         with self._database.reader() as session:
             facts = order_facts(
                 session,
-                user_id=question.user_id,
-                market=session.get_one(Market, question.market),
-                side=question.side,
-                quantity=question.quantity,
+                user_id=sort.user_id,
+                market=session.get_one(Market, sort.market),
+                side=sort.side,
+                quantity=size.quantity,
                 price_ticks=None,
-                methods=question.methods,
+                methods=sort.methods,
                 at=utc_now(),
             )
-        if question.amount is not None:
-            facts = replace(facts, amount=Money(facts.quote, question.amount))
+        if sort.priced:
+            facts = replace(facts, amount=Money(facts.quote, size.amount))
         return self._plugins.check_order(facts)
 
 
-def question_of(user_id: int, draft: Draft) -> Question:
+def question_of(user_id: int, draft: Draft) -> tuple[Sort, Size]:
     """What to ask for an order whose worst price its own words tell."""
-    frame, price, amount = draft.frame, worst_price(draft, None), None
+    frame, price, amount = draft.frame, worst_price(draft, None), 0
     if price is not None:
         amount = quote_units(
             draft.quantity,
@@ -162,8 +182,17 @@ def question_of(user_id: int, draft: Draft) -> Question:
             quote_places=frame.quote.places,
         )
     wanted = draft.wanted
-    return Question(user_id, wanted.market, wanted.side, wanted.methods, draft.quantity, amount)
+    sort = Sort(user_id, wanted.market, wanted.side, wanted.methods, price is not None)
+    return sort, Size(draft.quantity, amount)
+
+
+def _refuse_denied(decision: Decision) -> None:
+    if decision.verdict is Verdict.DENY:
+        raise Forbidden(decision.reason, hint="Ask support if you think this is wrong.")
 
 
 def _up(units: int) -> int:
-    return 1 << (units - 1).bit_length() if units > 0 else 0
+    """The next power of 16 (0 stays 0)."""
+    if units <= 0:
+        return 0
+    return 1 << -(-(units - 1).bit_length() // _STEP_BITS) * _STEP_BITS

@@ -30,7 +30,7 @@ class Ages:
     young: float
     life: float
     most: int = 50_000
-    readers: int = 64
+    readers: int = 1_024
 
 
 def database_away() -> Unavailable:

@@ -28,7 +28,7 @@ from portal.orders.service import OrderDesk, Prepared, Via, by_key, in_words
 from portal.orders.shapes import OrderBody, wanted_order
 from portal.users.signing import LiveKey, machine_key
 
-MOST_ASKED = 256
+MOST_ASKED = 1_024
 
 
 class Ready:
@@ -156,9 +156,10 @@ class Orders:
         known = records.people.now(key.user_id) or await records.known(key.user_id)
         switches = records.switches.now("") or await records.switched()
         check_person(known.person, switches.methods.__contains__, draft)
-        question = question_of(key.user_id, draft)
-        if not switches.order_answer_seconds or not self._compliance.allows(question):
-            await self._compliance.require(question, switches.order_answer_seconds)
+        sort, size = question_of(key.user_id, draft)
+        seconds = switches.order_answer_seconds
+        if not seconds or not self._compliance.allows(sort, size):
+            await self._compliance.require(sort, size, seconds)
         link = offer_link(self._sealer, engine_key) if wanted.private else None
         command = place_command(
             draft, key.user_id, known.facts, engine_key, link=link, **by_key(via)
