@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
@@ -33,6 +34,7 @@ MAX_BATCH_BYTES = 512 * 1024
 MOST_ORDERS = 100
 DATABASE_THREADS = 8
 _PREFIX = "/api/v1"
+_LOOK_SECONDS = 0.5
 _log = structlog.get_logger(__name__)
 
 
@@ -100,7 +102,7 @@ class Gateway:
         )  # fmt: skip
         self._bodies = http.Bodies()
         self.engine.start()
-        for work in (self._changes.run(), self._bodies.watch()):
+        for work in (self._changes.run(), self._bodies.watch(), _end_with(os.getppid())):
             self._tasks.append(asyncio.create_task(work))
         # What is here now stays: the collector need not walk through it again and again.
         gc.collect()
@@ -216,6 +218,17 @@ class WrongMethod(PortalError):
 
     code = "method_not_allowed"
     status = 405
+
+
+async def _end_with(server: int) -> None:
+    """End when the server process that started this one is gone, however it went.
+
+    Else a worker whose server was killed would keep the port and share it with the next one's.
+    """
+    while os.getppid() == server:
+        await asyncio.sleep(_LOOK_SECONDS)
+    _log.error("the server process is gone")
+    os._exit(1)
 
 
 def _parse_batch(raw: bytes, mimetype: str) -> Any:

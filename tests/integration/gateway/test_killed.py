@@ -13,6 +13,7 @@ from portal.audit.checks import chain_differences
 from portal.core.db import Database
 from portal.core.settings import Settings
 from tests.factories.machines import Machine
+from tests.integration.gateway.processes import accepts
 from tests.integration.gateway.world import ORDERS, Answer, GatewayWorld
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -80,6 +81,9 @@ def test_engine_and_gateway_killed_under_load(settings: Settings, database: Data
                 )
             )
             role.kill()
+            if role is world.gateway:
+                # Its worker must not outlive it: it would share the port with the next one's.
+                until(lambda: not accepts(world.settings.gateway_port))
             role.start()
             role.wait_ready()
         for client in clients:
