@@ -221,8 +221,8 @@ _ADD_LEVELS = (
     " RETURNING market_id, side, kind, rank, orders"
 )
 _TAKE_OUT = (
-    "WITH moved AS (DELETE FROM offer USING unnest(%(ids)s::int8[]) AS wanted(id)"
-    " WHERE order_id = wanted.id RETURNING offer.*)" + _ADD_LEVELS.format(sign="-")
+    "WITH moved AS (DELETE FROM offer WHERE order_id = ANY(%(ids)s::int8[]) RETURNING *)"
+    + _ADD_LEVELS.format(sign="-")
 ).encode()
 _PUT_IN = (
     f"WITH moved AS (INSERT INTO offer ({projection.OFFER_COLUMNS})"
@@ -246,7 +246,7 @@ _CROSSING = (
     b" AND high_index > %(low)s AND high_index <= %(high)s"
 )
 _ADD_RECORDS = (
-    f"INSERT INTO track_record AS t ({projection.RECORD_COLUMNS}) {projection.RECORDS}"
+    f"INSERT INTO track_record AS t ({projection.RECORD_COLUMNS}) {projection.RECORDS_BY_KEY}"
     " ON CONFLICT (user_id, shard) DO UPDATE SET completed = t.completed + EXCLUDED.completed,"
     " ended = t.ended + EXCLUDED.ended, releases = t.releases + EXCLUDED.releases,"
     " release_ms = t.release_ms + EXCLUDED.release_ms,"
