@@ -31,7 +31,7 @@ class Money:
     units: int
 
     @classmethod
-    def parse(cls, text: str, asset: Asset, *, field: str = "amount") -> "Money":
+    def parse(cls, text: object, asset: Asset, *, field: str = "amount") -> "Money":
         """Read a decimal string such as "12.50".
 
         Raises InvalidInput naming `field` for anything but a plain decimal that fits the asset.
@@ -63,7 +63,7 @@ class Money:
         return other.units
 
 
-def parse_units(text: str, places: int, *, field: str, what: str = "") -> int:
+def parse_units(text: object, places: int, *, field: str, what: str = "") -> int:
     """Integer units of 10**-places from a plain decimal string.
 
     Raises InvalidInput for non-strings, exponents, NaN, too many places or beyond 64 bits.

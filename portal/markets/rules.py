@@ -113,9 +113,12 @@ def _amounts(values: Mapping[str, object], base: Asset) -> tuple[int, int, int]:
 
 
 def _units(values: Mapping[str, object], name: str, asset: Asset) -> int:
-    units = Money.parse(values.get(name), asset, field=name).units  # type: ignore[arg-type]
+    value = values.get(name)
+    if not isinstance(value, str):
+        raise _wrong(name, value, f"{name} must be a plain decimal number in a string.")
+    units = Money.parse(value, asset, field=name).units
     if units <= 0:
-        raise _wrong(name, values.get(name), f"{name} must be more than zero.")
+        raise _wrong(name, value, f"{name} must be more than zero.")
     return units
 
 
