@@ -36,8 +36,9 @@ CONTRACT_SOURCES := $(shell find contracts -type f \
 H5_SOURCES := $(shell find h5_client -type f \
 	-not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-MATCHER_SOURCES := $(addprefix portal/orders/,$(addsuffix .py,\
-	book conditions lanes matcher rules timers walk))
+RULE_SOURCES := portal/compiling.py $(wildcard portal/engine/apply/*.py) \
+	portal/engine/ids.py portal/engine/open_orders.py portal/engine/state.py portal/ledger/rules.py \
+	$(addprefix portal/orders/,$(addsuffix .py,book conditions lanes matcher rules timers walk))
 
 .PHONY: help run setup test test-crash check lock clean
 
@@ -65,10 +66,10 @@ $(VENV)/.installed: requirements/lock.txt setup.cfg pyproject.toml | $(VENV)/bin
 		--no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 
-# The matcher, by mypyc; without a C compiler it stays plain Python.
-$(VENV)/.compiled: $(MATCHER_SOURCES) portal/orders/compiling.py | $(VENV)/.installed
-	@$(SAY) "Compiling the matcher"
-	@$(BIN)/python -P portal/orders/compiling.py
+# The engine's rules, by mypyc; without a C compiler they stay plain Python.
+$(VENV)/.compiled: $(RULE_SOURCES) | $(VENV)/.installed
+	@$(SAY) "Compiling the engine's rules (about a minute)"
+	@$(BIN)/python -P portal/compiling.py
 	@touch $@
 
 contracts/node_modules/.installed: contracts/package-lock.json | $(VENV)/.installed

@@ -1,4 +1,4 @@
-"""The compiled matcher does what the plain one does, and is never an old one."""
+"""The compiled rules do what the plain ones do, and are never old ones."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.orders import compiling
+from portal import compiling
 
 HERE = Path(compiling.__file__).parent
 
@@ -29,7 +29,7 @@ def _told(commands: int, *, pure: bool) -> list[str]:
 )
 def test_plain_and_compiled_give_the_same(commands: int) -> None:
     if not compiling.is_fresh(HERE):
-        pytest.skip("the matcher is not compiled: no C compiler, or sources changed since setup")
+        pytest.skip("the rules are not compiled: no C compiler, or sources changed since setup")
     plain, compiled = _told(commands, pure=True), _told(commands, pure=False)
     assert (plain[0], compiled[0]) == ("True", "False")
     assert plain[1] == compiled[1]
@@ -37,11 +37,12 @@ def test_plain_and_compiled_give_the_same(commands: int) -> None:
 
 def test_a_compiled_module_older_than_its_source_does_not_count(tmp_path: Path) -> None:
     for name in compiling.MODULES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / f"{name}.py").touch()
     assert not compiling.is_fresh(tmp_path)
     for name in (*compiling.MODULES, "compiled__mypyc"):
         compiling._compiled(tmp_path, name).touch()
     assert compiling.is_fresh(tmp_path)
-    source = tmp_path / "walk.py"
+    source = tmp_path / "orders" / "walk.py"
     os.utime(source, (source.stat().st_mtime + 10, source.stat().st_mtime + 10))
     assert not compiling.is_fresh(tmp_path)
