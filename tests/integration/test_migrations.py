@@ -12,8 +12,6 @@ pytestmark = pytest.mark.postgres
 
 def test_migrations_and_models_agree(database: Database) -> None:
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"include_object": is_described}
-        )
+        context = MigrationContext.configure(connection, opts={"include_object": is_described})
         differences = compare_metadata(context, all_metadata())
     assert differences == []
