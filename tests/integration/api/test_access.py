@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from portal.api.context import Services
 from portal.app import create_app
-from portal.orders import service
+from portal.orders import person
 from portal.users.models import User
 from tests.integration.api.world import PASSWORD, Trader, World, order_body
 
@@ -124,7 +124,7 @@ def test_a_history_up_to_any_day_there_is(alice: Trader, day: str) -> None:
 
 
 def test_nobody_fills_the_book_alone(bob: Trader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "MOST_OPEN_ORDERS", 2)
+    monkeypatch.setattr(person, "MOST_OPEN_ORDERS", 2)
     for _ in range(2):
         placed = bob.post("/orders", order_body(bob))
         assert placed.status_code == 201, placed.text
