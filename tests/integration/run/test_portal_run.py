@@ -90,7 +90,7 @@ def test_start_kill_start_again_and_stop(portal: Portal) -> None:
     assert portal.get("/healthz") == 200
     assert portal.get("/backoffice/login") == 200
     before = portal.children()
-    assert len(before) == 7
+    assert len(before) == 8
 
     assert portal.process is not None
     portal.process.kill()
