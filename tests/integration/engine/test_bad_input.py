@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -269,6 +270,16 @@ NO_FRAMES: dict[str, bytes] = {
 }
 
 
+@pytest.fixture
+def usual_depth() -> Iterator[None]:
+    """Python's own limit, as in an engine's process: hypothesis raises it in this one."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)
+    yield
+    sys.setrecursionlimit(before)
+
+
+@pytest.mark.usefixtures("usual_depth")
 @pytest.mark.parametrize("name", NO_FRAMES)
 def test_what_is_no_frame_ends_its_own_connection_only(engine: Engine, name: str) -> None:
     with engine.door() as other, engine.door() as door:
