@@ -108,6 +108,8 @@ def _copied_text(values: Sequence[str | None]) -> Iterable[str]:
 
 
 def _copied_json(values: Sequence[Any]) -> Iterable[str]:
+    if _all_same(values) and not values[0]:
+        return repeat(_NULL if values[0] is None else json_text(values[0]), len(values))
     written: dict[int, str] = {id(None): _NULL}  # Orders share their methods and accounts.
     texts = []
     for value in values:
