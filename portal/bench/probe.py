@@ -79,7 +79,7 @@ class Probe:
         try:
             connection = self._connected()
             connection.sendall(frames.pack({"id": number, "command": command}))
-            reply = _receive(connection, number)
+            reply = frames.receive(connection, number)
         except (OSError, frames.BadFrame):
             self._drop()
             return False
@@ -109,21 +109,3 @@ class Probe:
 def _order() -> dict[str, Any]:
     command: dict[str, Any] = frames.unpack(b"{" + place_order(_OWNER, "buy", MID // 2, 10 * USDT))
     return command
-
-
-def _receive(connection: socket.socket, number: int) -> dict[str, Any]:
-    while True:
-        length = frames.length_of(_exactly(connection, frames.HEADER.size))
-        reply = frames.unpack(_exactly(connection, length))
-        if reply.get("id") == number:
-            return reply
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    parts = bytearray()
-    while len(parts) < size:
-        part = connection.recv(size - len(parts))
-        if not part:
-            raise ConnectionError("closed")
-        parts += part
-    return bytes(parts)

@@ -52,14 +52,14 @@ class EngineClient:
         connection, fresh = self._connection()
         try:
             connection.sendall(payload)
-            return _receive(connection, request["id"])
+            return frames.receive(connection, request["id"])
         except ConnectionError:
             self._drop()
             if fresh or not request["command"].get("key"):
                 raise
         connection, _ = self._connection()
         connection.sendall(payload)
-        return _receive(connection, request["id"])
+        return frames.receive(connection, request["id"])
 
     def _connection(self) -> tuple[socket.socket, bool]:
         existing: socket.socket | None = getattr(self._local, "socket", None)
@@ -91,21 +91,3 @@ class EngineClient:
         self._local.socket = None
         if connection is not None:
             connection.close()
-
-
-def _receive(connection: socket.socket, request_id: int) -> dict[str, Any]:
-    while True:
-        length = frames.length_of(_exactly(connection, frames.HEADER.size))
-        reply = frames.unpack(_exactly(connection, length))
-        if reply.get("id") == request_id:
-            return reply
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    parts = bytearray()
-    while len(parts) < size:
-        part = connection.recv(size - len(parts))
-        if not part:
-            raise ConnectionError("the engine closed the connection")
-        parts += part
-    return bytes(parts)

@@ -6,6 +6,7 @@ is `{"token"}`; then `{"id", "command"}`, answered in any order by `{"id", "resu
 `{"id", "results"}` with a `{"result"}` or `{"error"}` for each.
 """
 
+import socket
 import struct
 from typing import Any
 
@@ -42,3 +43,22 @@ def unpack(body: bytes) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise BadFrame("not an object")
     return message
+
+
+def receive(connection: socket.socket, request_id: int) -> dict[str, Any]:
+    """The answer to a request; those to others are passed over. Raises OSError, BadFrame."""
+    while True:
+        length = length_of(_exactly(connection, HEADER.size))
+        reply = unpack(_exactly(connection, length))
+        if reply.get("id") == request_id:
+            return reply
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < size:
+        part = connection.recv(size - len(parts))
+        if not part:
+            raise ConnectionError("the engine closed the connection")
+        parts += part
+    return bytes(parts)
