@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import psycopg
 from psycopg import sql
 
 from portal.run.postgres import EmbeddedPostgres
@@ -102,6 +103,15 @@ class DatabaseOnDisk(EmbeddedPostgres):
         It needs no root. What it leaves out: a full disk stops small files as well.
         """
         self._limit_files(largest_file)
+
+    def writes_log(self, size: int) -> bool:
+        """Have as many bytes written to the log; False when the server could not, or is away."""
+        message = "SELECT pg_logical_emit_message(false, 'ballast', repeat('x', %s), true)"
+        try:
+            self.execute(message, (size,))
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def clear_disk(self) -> None:
         """Files may grow again."""
