@@ -35,6 +35,7 @@ MODULES = (
     "engine/ids",
     "engine/open_orders",
     "engine/state",
+    "engine/used_keys",
     "ledger/rules",
     "orders/book",
     "orders/conditions",

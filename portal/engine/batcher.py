@@ -10,14 +10,13 @@ import gc
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import structlog
 
 from portal.core.errors import PortalError, TooManyRequests
 from portal.engine.sequencer import NotApplied, Sequencer, not_applied
 from portal.engine.store import Fenced, SealedBatch
-from portal.engine.wire import Client, Item, Sink
+from portal.engine.wire import Answer, Client, Item, Sink
 
 MOST_QUEUED = 20_000
 MOST_BATCH = 2_000
@@ -26,7 +25,7 @@ TURN = 256
 SHARE = 64
 RETRY_SECONDS = 0.2
 _log = structlog.get_logger("engine")
-_Reply = tuple[Client, Sink, Any]
+_Reply = tuple[Client, Sink, Answer]
 
 
 class Batcher:
@@ -105,7 +104,7 @@ class Batcher:
         try:
             answers = self._sequencer.add([raw for _, _, raw in taken])
         except Exception as error:
-            self._applied += [(client, sink, None) for client, sink, _ in taken]
+            self._applied += [(client, sink, not_applied()) for client, sink, _ in taken]
             self._break(error)
             return
         self._applied += [
@@ -228,7 +227,7 @@ def settle_memory(*, collect: bool = True) -> None:
 
 
 def _send(replies: Iterable[_Reply]) -> None:
-    by_client: dict[Client, list[tuple[Sink, Any]]] = {}
+    by_client: dict[Client, list[tuple[Sink, Answer]]] = {}
     for client, sink, answer in replies:
         by_client.setdefault(client, []).append((sink, answer))
     for client, answers in by_client.items():

@@ -28,7 +28,12 @@ def pack(message: dict[str, Any]) -> bytes:
 
 def length_of(header: bytes) -> int:
     """The length a header announces. Raises BadFrame beyond MAX_FRAME."""
-    (length,) = HEADER.unpack(header)
+    return length_at(header, 0)
+
+
+def length_at(data: bytes | memoryview, start: int) -> int:
+    """The length that the header at `start` announces. Raises BadFrame beyond MAX_FRAME."""
+    (length,) = HEADER.unpack_from(data, start)
     if length > MAX_FRAME:
         raise BadFrame(f"a frame of {length} bytes")
     return int(length)

@@ -212,16 +212,6 @@ def _market_statements(shard: str, changes: Changes) -> list[Statement]:
     ]
 
 
-_ADVANCE = (
-    "UPDATE shard SET seq = %s, journal_hash = %s, next_id = %s,"
-    " lease_until = clock_timestamp() + make_interval(secs => %s)"
-    " WHERE name = %s AND epoch = %s AND seq = %s"
-)
-_FENCE = _ADVANCE + " RETURNING name"
-_FENCE_WITH_STANDBYS = (
-    _ADVANCE + " AND current_setting('synchronous_standby_names') = %s"
-    " AND current_setting('synchronous_commit') IN ('on', 'remote_apply') RETURNING name"
-)
 _JOURNAL_INSERT = (
     "INSERT INTO journal (shard, first_seq, last_seq, epoch, at_ms, commands, answers, previous,"
     " hash, changed_orders) VALUES (%s, %s, %s, %s, %s, %b, %b, %s, %s, %b)"

@@ -7,7 +7,6 @@ a batch is written, the memory is thrown away and read back: the database is the
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -36,9 +35,12 @@ from portal.engine.recovery import Copy
 from portal.engine.sealing import seal
 from portal.engine.state import ShardState
 from portal.engine.store import Fenced, Head, SealedBatch
+from portal.engine.used_keys import UsedKeys
+from portal.engine.writing import BatchWriter
 
 _log = structlog.get_logger("engine")
-Answer = dict[str, Any] | PortalError
+# An answer is JSON already: it goes to the journal and to whoever asked.
+Answer = bytes | PortalError
 _TICK = b'{"kind":"clock_tick"}'
 
 
@@ -56,22 +58,14 @@ class NotApplied(Unavailable):
     code = "unavailable"
 
 
-@dataclass(slots=True)
 class _Open:
     """What was applied since the last seal."""
 
-    commands: list[bytes] = field(default_factory=list)
-    answers: dict[str, Any] = field(default_factory=dict)
-    keys: list[tuple[str, int]] = field(default_factory=list)
-    size: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Used:
-    """A key of a command that is not written yet."""
-
-    raw: bytes
-    answer: dict[str, Any]
+    def __init__(self) -> None:
+        self.commands: list[bytes] = []
+        self.answers: list[bytes] = []
+        self.keys: list[tuple[str, int]] = []
+        self.size = 0
 
 
 class Sequencer:
@@ -94,10 +88,14 @@ class Sequencer:
         self._sync_standbys = lease.sync_standbys if lease else 0
         self._standbys: str | None = None
         self._writer: store.Connection | None = None
+        self._batches: BatchWriter | None = None
         self._reader: store.Connection | None = None
         self._head: Head | None = None
         self._open = _Open()
-        self._unwritten: dict[str, _Used] = {}
+        # Keys of commands that are not written yet, with those commands and their answers.
+        self._unwritten: dict[str, tuple[bytes, bytes]] = {}
+        self.used_keys = UsedKeys()
+        self._keys_epoch = -1
         # Commands that broke a rule's promises: sent again, they would stop everybody again.
         self._poison: set[bytes | PortalError] = set()
         self._proof = Proof({})
@@ -116,6 +114,11 @@ class Sequencer:
         return all(c is not None and not c.closed for c in connections)
 
     @property
+    def today(self) -> int:
+        """The day under which keys are filed now."""
+        return ids.day_of(self._now())
+
+    @property
     def leads(self) -> bool:
         """Whether nobody else can have written since: what memory says is then how things are."""
         return self._lease is None or self._lease.held
@@ -131,6 +134,7 @@ class Sequencer:
             raise Fenced(f"another engine leads shard {self._shard}")
         self._writer = writer = connect(self._url, self._identity)
         self._reader = connect(self._url, self._identity)
+        self._reader.prepare_threshold = 0
         if self._sync_standbys:
             self._standbys = require_durable(writer, self._sync_standbys).names
         if self._lease is None:
@@ -144,6 +148,10 @@ class Sequencer:
         self._proof = Proof(assets, self.state.orders.values(), self.state.trades.values())
         for connection in (self._writer, self._reader):
             store.tune(connection)
+        self._batches = BatchWriter(writer, self._shard, self._standbys)
+        if self._keys_epoch != self._head.epoch:  # Others may have written in between.
+            self.used_keys, self._keys_epoch = UsedKeys(), self._head.epoch
+        self.used_keys.turn_to(self.today)
 
     def _recovered(self, writer: store.Connection, head: Head, copy: Copy | None) -> ShardState:
         if copy is None:
@@ -158,7 +166,7 @@ class Sequencer:
         for connection in (self._writer, self._reader):
             if connection is not None:
                 connection.close()
-        self._writer = self._reader = None
+        self._writer = self._reader = self._batches = None
 
     def interrupt(self) -> None:
         """End a commit that waits for a standby server, from another thread; it then failed."""
@@ -167,7 +175,7 @@ class Sequencer:
         if self._lease is not None:
             self._lease.interrupt()
 
-    def run(self, raw_commands: Sequence[Any]) -> list[Answer]:
+    def run(self, raw_commands: Sequence[Any]) -> list[dict[str, Any] | PortalError]:
         """Apply and commit a batch; an answer or a refusal per command, in order.
 
         When the batch can't be written every command that went in is answered NotApplied, and
@@ -188,7 +196,7 @@ class Sequencer:
             _log.exception("batch failed", commands=len(raw_commands))
             self.stop()
             return [not_applied()] * len(raw_commands)
-        return answers
+        return [a if isinstance(a, PortalError) else orjson.loads(a) for a in answers]
 
     def add(self, raw_commands: Sequence[bytes | PortalError]) -> list[Answer]:
         """Apply commands to the open batch. Their answers count once it is committed.
@@ -223,7 +231,7 @@ class Sequencer:
             self._shard,
             self._head,
             b"[" + b",".join(batch.commands) + b"]",
-            orjson.dumps(batch.answers),
+            b"{" + b",".join(batch.answers) + b"}",
             batch.keys,
             changes,
             last_seq=self.state.seq,
@@ -235,12 +243,12 @@ class Sequencer:
 
     def commit(self, batch: SealedBatch) -> None:
         """Write a sealed batch. Raises Fenced, NotDurable, NotReplicated, psycopg.Error."""
-        if self._writer is None:
+        if self._writer is None or self._batches is None:
             raise psycopg.OperationalError("the engine has no connection to its database")
         self._make_partitions(self._writer, batch)
         asked_at = time.monotonic()
         try:
-            store.write_batch(self._writer, self._shard, batch, self._standbys)
+            self._batches.write(batch)
         except Fenced:
             if self._standbys is not None:
                 require_unchanged(self._writer, self._sync_standbys, self._standbys)
@@ -259,7 +267,9 @@ class Sequencer:
             return earlier
         now = self._now()
         if now >= self.state.due_ms:
-            self._record(_TICK, ClockTick(), apply(self.state, ClockTick(), now))
+            apply(self.state, ClockTick(), now)
+            self._record(_TICK, None, b"")
+            self.used_keys.turn_to(ids.day_of(now))
         before = self._mark()
         try:
             answer = apply(self.state, command, now)
@@ -269,17 +279,19 @@ class Sequencer:
             return refusal
         except Exception as defect:
             raise Poison(raw) from defect
-        self._record(raw, command, answer)
-        return answer
+        said = orjson.dumps(answer)
+        self._record(raw, command.key, said)
+        return said
 
-    def _record(self, raw: bytes, command: AnyCommand, answer: dict[str, Any]) -> None:
+    def _record(self, raw: bytes, key: str | None, said: bytes) -> None:
         batch, seq = self._open, self.state.seq
         batch.commands.append(b"[%d,%d,%b]" % (seq, self.state.at_ms, raw))
         batch.size += len(raw)
-        if command.key:
-            batch.keys.append((command.key, seq))
-            batch.answers[str(seq)] = answer
-            self._unwritten[command.key] = _Used(raw, answer)
+        if key:
+            batch.keys.append((key, seq))
+            batch.answers.append(b'"%d":%b' % (seq, said))
+            self._unwritten[key] = raw, said
+            self.used_keys.add(key)
 
     def _mark(self) -> tuple[int, int, int]:
         changes = self.state.changes
@@ -289,21 +301,26 @@ class Sequencer:
         """What the key's first command was answered; None for a new key."""
         key = str(command.key)
         if used := self._unwritten.get(key):
-            same = used.raw == raw or asked(parse_command(used.raw)) == asked(command)
-            return used.answer if same else _other_content()
+            same = used[0] == raw or asked(parse_command(used[0])) == asked(command)
+            return used[1] if same else _other_content()
         if key not in known or self._reader is None:
             return None
         stored = store.read_answer(self._reader, self._shard, known[key])
         if stored is None:
             return _other_content()
         same = asked(parse_command(stored[0])) == asked(command)
-        return stored[1] if same else _other_content()
+        return orjson.dumps(stored[1]) if same else _other_content()
 
     def _known(self, commands: Sequence[AnyCommand | PortalError]) -> dict[str, int]:
-        keys = [c.key for c in commands if not isinstance(c, PortalError) and c.key]
+        may_hold = self.used_keys.may_hold
+        keys = [
+            command.key
+            for command in commands
+            if not isinstance(command, PortalError) and command.key and may_hold(command.key)
+        ]
         if not keys or self._reader is None:
             return {}
-        return store.find_keys(self._reader, self._shard, keys, ids.day_of(self._now()))
+        return store.find_keys(self._reader, self._shard, keys, self.today)
 
     def _now(self) -> int:
         """Time never runs backwards within a shard, whatever the machine's clock does.

@@ -13,18 +13,22 @@ import uvloop
 
 from portal.core.db import libpq_url, sqlalchemy_url
 from portal.core.settings import Settings
+from portal.engine import store
 from portal.engine.batcher import RETRY_SECONDS, Batcher, settle_memory
-from portal.engine.connection import Identity, in_a_line
+from portal.engine.connection import Identity, connect, in_a_line
 from portal.engine.leadership import Leadership
 from portal.engine.lease import LeaseLost
 from portal.engine.quorum import NotDurable, NotReplicated
 from portal.engine.recovery import Copy
 from portal.engine.sequencer import Sequencer
 from portal.engine.store import Fenced
+from portal.engine.used_keys import UsedKeys
 from portal.engine.watch import LEADING, STANDBY, Watch
 from portal.engine.wire import Client, listener
 
 STOP_SECONDS = 3.0
+KEYS_A_TIME = 2_000
+_KEYS_PAUSE = 0.02
 # The thread that commits must not wait long for its turn once PostgreSQL has answered.
 _SWITCH_SECONDS = 0.0005
 _log = structlog.get_logger("engine")
@@ -36,8 +40,8 @@ class EngineServer:
     def __init__(self, settings: Settings, shard: str = "main") -> None:
         self._settings = settings
         self._shard = shard
-        url = libpq_url(sqlalchemy_url(settings.required_database_url))
-        identity = Identity(f"{settings.engine_host}:{settings.engine_port}")
+        self._url = url = libpq_url(sqlalchemy_url(settings.required_database_url))
+        self._identity = identity = Identity(f"{settings.engine_host}:{settings.engine_port}")
         required = settings.engine_sync_standbys
         self._leadership = Leadership(url, shard, identity, required)
         self._sequencer = Sequencer(url, shard, lease=self._leadership.lease)
@@ -91,6 +95,7 @@ class EngineServer:
         self._watch.role = LEADING
         _log.info("serving", shard=self._shard, port=self._settings.engine_port)
         keeping = asyncio.ensure_future(self._leadership.keep())
+        learning = asyncio.ensure_future(self._learn_keys())
         try:
             await asyncio.wait({batcher.over, keeping}, return_when=asyncio.FIRST_COMPLETED)
             for ended in (batcher.over, keeping):
@@ -101,12 +106,39 @@ class EngineServer:
         finally:
             self._watch.role, self._batcher = STANDBY, None
             keeping.cancel()
+            learning.cancel()
             server.close()
             await self._end(asyncio.ensure_future(asyncio.to_thread(batcher.close)))
             await asyncio.sleep(0)  # The last answers leave before their connections are closed.
             for client in tuple(self._clients):
                 client.close()
             self._sequencer.stop()
+
+    async def _learn_keys(self) -> None:
+        """Read the keys that were used before, a portion at a time; the database is asked until
+        they are all known."""
+        used, today = self._sequencer.used_keys, self._sequencer.today
+        while not used.complete:
+            try:
+                await self._learn_from(used, today)
+            except psycopg.Error as error:
+                _log.warning(f"used keys can't be read yet: {in_a_line(error)}")
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _learn_from(self, used: UsedKeys, today: int) -> None:
+        connection = await asyncio.to_thread(connect, self._url, self._identity, writes=False)
+        try:
+            for day in (today, today - 1):
+                last = ""
+                while found := await asyncio.to_thread(
+                    store.keys_after, connection, self._shard, day, last, KEYS_A_TIME
+                ):
+                    used.learn(day, found)
+                    last = found[-1]
+                    await asyncio.sleep(_KEYS_PAUSE)
+            used.complete = True
+        finally:
+            connection.close()
 
     async def _end(self, work: asyncio.Future[None]) -> None:
         """Let work on the database end; what waits for a standby server is given up."""

@@ -126,7 +126,6 @@ def tune(connection: Connection) -> None:
         "jit = off",
     ):
         connection.execute(f"SET {setting}".encode())
-    connection.prepare_threshold = 0
 
 
 def find_keys(connection: Connection, shard: str, keys: Sequence[str], day: int) -> dict[str, int]:
@@ -137,6 +136,16 @@ def find_keys(connection: Connection, shard: str, keys: Sequence[str], day: int)
         (shard, plain_array((day - 1, day)), text_array(keys)),
     )
     return {str(key): int(seq) for key, seq in rows}
+
+
+def keys_after(connection: Connection, shard: str, day: int, key: str, most: int) -> list[str]:
+    """The next keys of a day behind `key`, in order; none behind the last one."""
+    rows = connection.execute(
+        "SELECT key FROM command_key WHERE shard = %s AND day = %s AND key > %s"
+        " ORDER BY key LIMIT %s",
+        (shard, day, key, most),
+    )
+    return [str(found) for (found,) in rows]
 
 
 def read_answer(
@@ -153,46 +162,3 @@ def read_answer(
     answer = orjson.loads(row[1]).get(str(seq))
     command = next((raw for at, _, raw in orjson.loads(row[0]) if at == seq), None)
     return None if answer is None or command is None else (command, answer)
-
-
-def write_batch(
-    connection: Connection, shard: str, batch: SealedBatch, standbys: str | None = None
-) -> None:
-    """Write a sealed batch and all its effects in one transaction; it renews the lease, too.
-
-    `standbys`: the `synchronous_standby_names` that the batch relies on; None: on none. Raises
-    Fenced when the head is not where this engine left it, or the standbys are not waited for.
-    """
-    head, after = batch.head, batch.after
-    with connection.transaction():
-        with connection.pipeline():
-            moved = connection.execute(
-                _FENCE if standbys is None else _FENCE_WITH_STANDBYS,
-                (
-                    *(after.seq, after.journal_hash, after.next_id, LEASE_SECONDS),
-                    *(shard, head.epoch, head.seq),
-                    *(() if standbys is None else (standbys,)),
-                ),
-            )
-            for statement, parameters in batch.statements:
-                connection.execute(statement, parameters)
-            if moved.fetchone() is None:
-                raise Fenced(
-                    f"shard {shard} is no longer at epoch {head.epoch}, sequence {head.seq}"
-                )
-        with connection.cursor() as cursor:
-            for statement, lines in batch.copies:
-                with cursor.copy(statement) as copy:
-                    copy.write(lines)
-
-
-_ADVANCE = (
-    "UPDATE shard SET seq = %s, journal_hash = %s, next_id = %s,"
-    " lease_until = clock_timestamp() + make_interval(secs => %s)"
-    " WHERE name = %s AND epoch = %s AND seq = %s"
-)
-_FENCE = _ADVANCE + " RETURNING name"
-_FENCE_WITH_STANDBYS = (
-    _ADVANCE + " AND current_setting('synchronous_standby_names') = %s"
-    " AND current_setting('synchronous_commit') IN ('on', 'remote_apply') RETURNING name"
-)

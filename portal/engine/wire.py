@@ -8,7 +8,7 @@ import asyncio
 import hmac
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Protocol, cast
+from typing import Annotated, Protocol, cast
 
 import msgspec
 import orjson
@@ -22,6 +22,7 @@ MOST_WAITING = 4_000
 MOST_UNREAD = 8_000_000
 GREETING_SECONDS = 5.0
 _SIZE = frames.HEADER.size
+_HEAD = frames.HEADER.pack
 
 
 class _Request(Struct):
@@ -47,12 +48,14 @@ class Many:
     def __init__(self, id_: int, size: int) -> None:
         self.id = id_
         self.left = size
-        self.answers: list[Any] = [None] * size
+        self.answers: list[bytes] = [b""] * size
 
 
 # Where an answer goes: to a frame's only command, or to a place in a frame of several.
 Sink = int | tuple[Many, int]
 Item = tuple[Sink, bytes]
+# What a command came to: JSON already, or a refusal.
+Answer = bytes | PortalError
 
 
 class Inbox(Protocol):
@@ -124,14 +127,13 @@ class Client(asyncio.Protocol):
         self._unread = False
         self._set_reading()
 
-    def answer(self, answers: Sequence[tuple[Sink, Any]]) -> None:
+    def answer(self, answers: Sequence[tuple[Sink, Answer]]) -> None:
         """Send answers, all in one piece."""
         self._waiting -= len(answers)
-        packed = [body for sink, answer in answers if (body := _body(sink, answer))]
+        packed = [frame for sink, answer in answers if (frame := _frame(sink, answer))]
         if self._transport is None or self._transport.is_closing():
             return
-        parts = [part for body in packed for part in (frames.HEADER.pack(len(body)), body)]
-        self._transport.write(b"".join(parts))
+        self._transport.write(b"".join(packed))
         if self._transport.get_write_buffer_size() > MOST_UNREAD:
             self._transport.abort()
         self._set_reading()
@@ -145,14 +147,17 @@ class Client(asyncio.Protocol):
         if not self._known:
             self.close()
 
-    def _bodies(self) -> "Sequence[bytes]":
+    def _bodies(self) -> list[bytes]:
         buffer, start, bodies = self._buffer, 0, []
-        while len(buffer) - start >= _SIZE:
-            end = start + _SIZE + frames.length_of(bytes(buffer[start : start + _SIZE]))
-            if end > len(buffer):
-                break
-            bodies.append(bytes(buffer[start + _SIZE : end]))
-            start = end
+        last = len(buffer) - _SIZE
+        with memoryview(buffer) as view:
+            while start <= last:
+                begin = start + _SIZE
+                end = begin + frames.length_at(view, start)
+                if end > last + _SIZE:
+                    break
+                bodies.append(bytes(view[begin:end]))
+                start = end
         del buffer[:start]
         return bodies
 
@@ -185,15 +190,24 @@ class Client(asyncio.Protocol):
         (self._transport.pause_reading if pause else self._transport.resume_reading)()
 
 
-def _body(sink: Sink, answer: Any) -> bytes | None:
-    """A frame's content; None while others of its answers are missing."""
-    said = {"error": answer.as_dict()} if isinstance(answer, PortalError) else {"result": answer}
+def _frame(sink: Sink, answer: Answer) -> bytes:
+    """An answer as it is sent; nothing while others of its frame are missing."""
     if isinstance(sink, int):
-        return orjson.dumps({"id": sink, **said})
+        if isinstance(answer, bytes):
+            body = b'{"id":%d,"result":%b}' % (sink, answer)
+        else:
+            body = b'{"id":%d,"error":%b}' % (sink, orjson.dumps(answer.as_dict()))
+        return _HEAD(len(body)) + body
     many, at = sink
-    many.answers[at] = said
+    if isinstance(answer, bytes):
+        many.answers[at] = b'{"result":%b}' % answer
+    else:
+        many.answers[at] = b'{"error":%b}' % orjson.dumps(answer.as_dict())
     many.left -= 1
-    return None if many.left else orjson.dumps({"id": many.id, "results": many.answers})
+    if many.left:
+        return b""
+    body = b'{"id":%d,"results":[%b]}' % (many.id, b",".join(many.answers))
+    return _HEAD(len(body)) + body
 
 
 def listener(token: str, inbox: Inbox, clients: "set[Client]") -> Callable[[], Client]:
