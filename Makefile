@@ -36,7 +36,7 @@ CONTRACT_SOURCES := $(shell find contracts -type f \
 H5_SOURCES := $(shell find h5_client -type f \
 	-not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-RULE_SOURCES := portal/compiling.py $(wildcard portal/engine/apply/*.py) portal/engine/used_keys.py \
+RULE_SOURCES := portal/compiling.py $(wildcard portal/engine/apply/*.py) $(addprefix portal/engine/,$(addsuffix .py,batcher intake used_keys wire)) \
 	portal/engine/ids.py portal/engine/open_orders.py portal/engine/state.py portal/ledger/rules.py \
 	$(addprefix portal/orders/,$(addsuffix .py,book conditions lanes matcher rules timers walk))
 

@@ -36,7 +36,7 @@ class Batcher:
         self._sequencer = sequencer
         self._start = start or sequencer.start
         self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(1, "commit")
+        self._committer = ThreadPoolExecutor(1, "commit")
         self._turns: deque[Client] = deque()
         self._queued = 0
         self._applied: list[_Reply] = []
@@ -74,7 +74,7 @@ class Batcher:
 
     def close(self) -> None:
         """Let a commit that is under way end, and stop."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._committer.shutdown(wait=True, cancel_futures=True)
         if self._restarting is not None:
             self._restarting.cancel()
 
@@ -147,7 +147,7 @@ class Batcher:
             _send(replies)
             return
         self._committing, self._writing = True, replies
-        written = self._loop.run_in_executor(self._thread, self._sequencer.commit, batch)
+        written = self._loop.run_in_executor(self._committer, self._sequencer.commit, batch)
         written.add_done_callback(lambda done: self._written(done, batch))
 
     def _written(self, done: asyncio.Future[None], batch: SealedBatch) -> None:
@@ -191,7 +191,7 @@ class Batcher:
         told = ""
         while True:
             try:
-                await self._loop.run_in_executor(self._thread, self._start_afresh)
+                await self._loop.run_in_executor(self._committer, self._start_afresh)
                 break
             except Fenced as error:
                 if not self.over.done():

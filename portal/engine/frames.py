@@ -8,9 +8,11 @@ is `{"token"}`; then `{"id", "command"}`, answered in any order by `{"id", "resu
 
 import socket
 import struct
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import orjson
+from msgspec import Meta, Raw, Struct
 
 MAX_FRAME = 1_000_000
 HEADER = struct.Struct(">I")
@@ -18,6 +20,25 @@ HEADER = struct.Struct(">I")
 
 class BadFrame(Exception):
     """The other side does not speak this protocol."""
+
+
+class Request(Struct):
+    """One command or several, as the engine gets them; it reads the commands themselves later."""
+
+    # It is written back in the answer: what can't be written must not be read.
+    id: Annotated[int, Meta(ge=0, le=2**53)]
+    command: Raw = Raw(b"null")
+    commands: list[Raw] | None = None
+
+
+class Hello(Struct):
+    """The first frame of a client."""
+
+    token: str
+
+
+REQUEST = msgspec.json.Decoder(Request)
+HELLO = msgspec.json.Decoder(Hello)
 
 
 def pack(message: dict[str, Any]) -> bytes:

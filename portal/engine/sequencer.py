@@ -12,22 +12,13 @@ from typing import Any
 import orjson
 import psycopg
 import structlog
-from msgspec.structs import replace
 
 from portal.core.clock import Clock, now_ms
-from portal.core.errors import Conflict, PortalError, Unavailable
+from portal.core.errors import PortalError, Unavailable
 from portal.engine import ids, partitions, recovery, store
-from portal.engine.apply import apply
-from portal.engine.commands import (
-    AnyCommand,
-    ClockTick,
-    Facts,
-    MassQuote,
-    PlaceOrder,
-    encode_command,
-    parse_command,
-)
+from portal.engine.commands import encode_command
 from portal.engine.connection import Identity, connect
+from portal.engine.intake import Answer, Intake, OpenBatch
 from portal.engine.lease import Lease
 from portal.engine.proof import Proof
 from portal.engine.quorum import require_durable, require_replicated, require_unchanged
@@ -39,33 +30,12 @@ from portal.engine.used_keys import UsedKeys
 from portal.engine.writing import BatchWriter
 
 _log = structlog.get_logger("engine")
-# An answer is JSON already: it goes to the journal and to whoever asked.
-Answer = bytes | PortalError
-_TICK = b'{"kind":"clock_tick"}'
-
-
-class Poison(RuntimeError):
-    """A command that no rule of ours can carry out: a defect, and the memory is in doubt."""
-
-    def __init__(self, raw: bytes) -> None:
-        super().__init__("a command could not be carried out")
-        self.raw = raw
 
 
 class NotApplied(Unavailable):
     """The batch could not be written; with a key, asking again is safe."""
 
     code = "unavailable"
-
-
-class _Open:
-    """What was applied since the last seal."""
-
-    def __init__(self) -> None:
-        self.commands: list[bytes] = []
-        self.answers: list[bytes] = []
-        self.keys: list[tuple[str, int]] = []
-        self.size = 0
 
 
 class Sequencer:
@@ -82,7 +52,6 @@ class Sequencer:
         """Without a `lease` it takes the shard from whoever has it: for tools and tests."""
         self._url = url
         self._shard = shard
-        self._clock = clock
         self._lease = lease
         self._identity = lease.identity if lease else Identity("a tool")
         self._sync_standbys = lease.sync_standbys if lease else 0
@@ -91,21 +60,25 @@ class Sequencer:
         self._batches: BatchWriter | None = None
         self._reader: store.Connection | None = None
         self._head: Head | None = None
-        self._open = _Open()
-        # Keys of commands that are not written yet, with those commands and their answers.
-        self._unwritten: dict[str, tuple[bytes, bytes]] = {}
-        self.used_keys = UsedKeys()
+        self._intake = Intake(ShardState(shard), clock, self._find, self._tell)
         self._keys_epoch = -1
-        # Commands that broke a rule's promises: sent again, they would stop everybody again.
-        self._poison: set[bytes | PortalError] = set()
         self._proof = Proof({})
         self._day = -1
-        self.state = ShardState(shard)
+
+    @property
+    def state(self) -> ShardState:
+        """The shard in memory."""
+        return self._intake.state
+
+    @property
+    def used_keys(self) -> UsedKeys:
+        """What is remembered of keys; others may have to be learnt."""
+        return self._intake.used
 
     @property
     def waiting(self) -> int:
         """Bytes of commands in the open batch; 0 when there is nothing to write."""
-        return self._open.size
+        return self._intake.batch.size
 
     @property
     def started(self) -> bool:
@@ -116,7 +89,7 @@ class Sequencer:
     @property
     def today(self) -> int:
         """The day under which keys are filed now."""
-        return ids.day_of(self._now())
+        return ids.day_of(self._intake.now())
 
     @property
     def leads(self) -> bool:
@@ -141,17 +114,16 @@ class Sequencer:
             self._head = store.take_over(writer, self._shard)
         else:
             self._head = store.read_head(writer, self._shard)
-        self.state = self._recovered(writer, self._head, copy)
-        self._open, self._unwritten, self._day = _Open(), {}, -1
+        if self._keys_epoch != self._head.epoch:  # Others may have written in between.
+            self._intake.used, self._keys_epoch = UsedKeys(), self._head.epoch
+        self._intake.begin(self._recovered(writer, self._head, copy))
+        self._day = -1
         markets = self.state.markets.items()
         assets = {id_: (m.terms.base, m.terms.quote) for id_, m in markets}
         self._proof = Proof(assets, self.state.orders.values(), self.state.trades.values())
         for connection in (self._writer, self._reader):
             store.tune(connection)
         self._batches = BatchWriter(writer, self._shard, self._standbys)
-        if self._keys_epoch != self._head.epoch:  # Others may have written in between.
-            self.used_keys, self._keys_epoch = UsedKeys(), self._head.epoch
-        self.used_keys.turn_to(self.today)
 
     def _recovered(self, writer: store.Connection, head: Head, copy: Copy | None) -> ShardState:
         if copy is None:
@@ -203,26 +175,14 @@ class Sequencer:
 
         After any exception nothing of the open batch may be written: `stop`, then `start`.
         """
-        answers: list[Answer] = []
-        commands = [_defective() if raw in self._poison else _parse(raw) for raw in raw_commands]
-        known = self._known(commands)
-        for raw, command in zip(raw_commands, commands, strict=True):
-            if isinstance(command, PortalError) or isinstance(raw, PortalError):
-                answers.append(command)  # type: ignore[arg-type]
-                continue
-            try:
-                answers.append(self._one(raw, command, known))
-            except Poison as poison:
-                self._poison.add(poison.raw)
-                raise
-        return answers
+        return self._intake.add(raw_commands)
 
     def seal(self) -> SealedBatch | None:
         """Close the open batch and begin another; None when nothing was applied.
 
         Raises Unbalanced when money would not add up.
         """
-        batch = self._open
+        batch = self._intake.batch
         if not batch.commands or self._head is None:
             return None
         changes = self.state.take_changes()
@@ -238,7 +198,7 @@ class Sequencer:
             at_ms=self.state.at_ms,
             next_id=self.state.next_id,
         )
-        self._open, self._head = _Open(), sealed.after
+        self._intake.batch, self._head = OpenBatch(), sealed.after
         return sealed
 
     def commit(self, batch: SealedBatch) -> None:
@@ -259,75 +219,19 @@ class Sequencer:
 
     def written(self, batch: SealedBatch) -> None:
         """A batch is committed: its keys are found in the database from now on."""
+        unwritten = self._intake.unwritten
         for key in batch.keys:
-            self._unwritten.pop(key, None)
+            unwritten.pop(key, None)
 
-    def _one(self, raw: bytes, command: AnyCommand, known: dict[str, int]) -> Answer:
-        if command.key and (earlier := self._earlier(raw, command, known)) is not None:
-            return earlier
-        now = self._now()
-        if now >= self.state.due_ms:
-            apply(self.state, ClockTick(), now)
-            self._record(_TICK, None, b"")
-            self.used_keys.turn_to(ids.day_of(now))
-        before = self._mark()
-        try:
-            answer = apply(self.state, command, now)
-        except PortalError as refusal:
-            if self._mark() != before:
-                raise Poison(raw) from refusal
-            return refusal
-        except Exception as defect:
-            raise Poison(raw) from defect
-        said = orjson.dumps(answer)
-        self._record(raw, command.key, said)
-        return said
-
-    def _record(self, raw: bytes, key: str | None, said: bytes) -> None:
-        batch, seq = self._open, self.state.seq
-        batch.commands.append(b"[%d,%d,%b]" % (seq, self.state.at_ms, raw))
-        batch.size += len(raw)
-        if key:
-            batch.keys.append((key, seq))
-            batch.answers.append(b'"%d":%b' % (seq, said))
-            self._unwritten[key] = raw, said
-            self.used_keys.add(key)
-
-    def _mark(self) -> tuple[int, int, int]:
-        changes = self.state.changes
-        return len(changes.events), len(changes.transfers), self.state.next_id
-
-    def _earlier(self, raw: bytes, command: AnyCommand, known: dict[str, int]) -> Answer | None:
-        """What the key's first command was answered; None for a new key."""
-        key = str(command.key)
-        if used := self._unwritten.get(key):
-            same = used[0] == raw or asked(parse_command(used[0])) == asked(command)
-            return used[1] if same else _other_content()
-        if key not in known or self._reader is None:
-            return None
-        stored = store.read_answer(self._reader, self._shard, known[key])
-        if stored is None:
-            return _other_content()
-        same = asked(parse_command(stored[0])) == asked(command)
-        return orjson.dumps(stored[1]) if same else _other_content()
-
-    def _known(self, commands: Sequence[AnyCommand | PortalError]) -> dict[str, int]:
-        may_hold = self.used_keys.may_hold
-        keys = [
-            command.key
-            for command in commands
-            if not isinstance(command, PortalError) and command.key and may_hold(command.key)
-        ]
-        if not keys or self._reader is None:
+    def _find(self, keys: list[str]) -> dict[str, int]:
+        if self._reader is None:
             return {}
         return store.find_keys(self._reader, self._shard, keys, self.today)
 
-    def _now(self) -> int:
-        """Time never runs backwards within a shard, whatever the machine's clock does.
-
-        Keys are filed under its day too, so whoever looks for them must ask for the same one.
-        """
-        return max(self._clock(), self.state.at_ms)
+    def _tell(self, seq: int) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        if self._reader is None:
+            return None
+        return store.read_answer(self._reader, self._shard, seq)
 
     def _make_partitions(self, writer: store.Connection, batch: SealedBatch) -> None:
         day = ids.day_of(batch.at_ms)
@@ -341,46 +245,10 @@ def not_applied() -> NotApplied:
     return NotApplied("The engine could not store this.", hint="Ask again with the same key.")
 
 
-def _defective() -> PortalError:
-    return PortalError(
-        "The engine can't carry this out: a defect, which is in its log.",
-        hint="Tell support; do not send it again.",
-    )
-
-
-def asked(command: AnyCommand) -> Any:
-    """What somebody asked for, without what the portal adds and may know better at a retry."""
-    if isinstance(command, PlaceOrder):
-        return replace(command, **_ADDED, **_ADDED_FEES)
-    if isinstance(command, MassQuote):
-        quotes = [replace(quote, **_ADDED_FEES) for quote in command.quotes]
-        return replace(command, quotes=quotes, **_ADDED)
-    return command
-
-
-_ADDED: dict[str, Any] = {"facts": Facts(), "via_max_open": None}
-_ADDED_FEES: dict[str, Any] = {"maker_fee_bps": 0, "taker_fee_bps": 0}
-
-
-def _other_content() -> PortalError:
-    return Conflict(
-        "This key was used for something else.", field="key", hint="Use a new key for it."
-    )
-
-
 def _as_bytes(raw: Any) -> bytes | PortalError:
     if isinstance(raw, bytes):
         return raw
     try:
         return encode_command(raw)
-    except PortalError as error:
-        return error
-
-
-def _parse(raw: bytes | PortalError) -> AnyCommand | PortalError:
-    if isinstance(raw, PortalError):
-        return raw
-    try:
-        return parse_command(raw)
     except PortalError as error:
         return error
