@@ -48,12 +48,7 @@ class BatchWriter:
         statements = [_BEGIN, self._fence(batch), *batch.statements]
         names = [self._name(statement) for statement, _ in statements]
         try:
-            moved = self._run(names, [values for _, values in statements])[1]
-            if not moved.ntuples:
-                head = batch.head
-                raise Fenced(
-                    f"shard {self._shard} is no longer at epoch {head.epoch}, sequence {head.seq}"
-                )
+            self._run(names, [values for _, values in statements], batch)
             self._copy_and_commit(batch.copies)
         except (psycopg.DatabaseError, Fenced):
             if self._pg.transaction_status in _INSIDE:
@@ -81,8 +76,8 @@ class BatchWriter:
             self._prepared[statement] = name
         return name
 
-    def _run(self, names: list[bytes], values: list[Sequence[Any]]) -> list[pq.abc.PGresult]:
-        """Run prepared statements in one go; their results."""
+    def _run(self, names: list[bytes], values: list[Sequence[Any]], batch: SealedBatch) -> None:
+        """Run prepared statements in one go; the second of them must move the head."""
         pg = self._pg
         pg.enter_pipeline_mode()
         try:
@@ -90,18 +85,21 @@ class BatchWriter:
                 formats = [int(isinstance(value, bytes)) for value in parameters]
                 pg.send_query_prepared(name, [_as_sent(v) for v in parameters], formats)
             pg.pipeline_sync()
-            results = []
-            for _ in names:
-                results.append(self._required())
+            for place in range(len(names)):
+                done = self._required()
+                if place == 1 and not done.ntuples:
+                    raise Fenced(
+                        f"shard {self._shard} is no longer at epoch {batch.head.epoch},"
+                        f" sequence {batch.head.seq}"
+                    )
                 self._result()
             self._result()
-        except psycopg.DatabaseError:
+        except (psycopg.DatabaseError, Fenced):
             self._drain()
             raise
         finally:
             if pg.transaction_status != pq.TransactionStatus.UNKNOWN:
                 pg.exit_pipeline_mode()
-        return results
 
     def _copy_and_commit(self, copies: Sequence[Copy]) -> None:
         text = ";".join([*(statement for statement, _ in copies), "COMMIT"])
@@ -135,6 +133,8 @@ class BatchWriter:
         if result is None:
             raise psycopg.InternalError("PostgreSQL said less than it was asked")
         if result.status not in _GOOD and result.status != pq.ExecStatus.COPY_IN:
+            if self._pg.status == pq.ConnStatus.BAD:
+                raise psycopg.OperationalError(self._pg.get_error_message())
             raise errors.error_from_result(result)
         return result
 

@@ -5,13 +5,15 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from portal.core.errors import InvalidInput, Unavailable
 from portal.core.settings import Settings
-from portal.engine import frames
+from portal.engine import frames, store
 from portal.engine.client import EngineClient
+from portal.engine.sequencer import Sequencer
 from portal.engine.server import EngineServer
 from tests.factories.engine import define_market, deposit, place_order
 
@@ -24,7 +26,8 @@ class Running:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._loop = asyncio.new_event_loop()
-        self._task = self._loop.create_task(EngineServer(settings).run())
+        self.server = EngineServer(settings)
+        self._task = self._loop.create_task(self.server.run())
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -144,3 +147,32 @@ def test_a_second_engine_stands_by_until_the_first_is_gone(
 def test_a_frame_beyond_the_limit_is_refused() -> None:
     with pytest.raises(frames.BadFrame):
         frames.length_of(frames.HEADER.pack(frames.MAX_FRAME + 1))
+
+
+def test_keys_of_an_earlier_engine_are_learnt_and_new_ones_ask_no_database(
+    engine_settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = Sequencer(database_url)
+    earlier.run([define_market(), deposit()])
+    (first,) = earlier.run([place_order(key="alice:1")])
+    earlier.stop()
+    running = Running(engine_settings)
+    running.wait_until_it_serves()
+    while not running.server._sequencer.used_keys.complete:
+        threading.Event().wait(0.02)
+    asked: list[str] = []
+    find = store.find_keys
+
+    def counted(connection: Any, shard: str, keys: Any, day: int) -> dict[str, int]:
+        asked.extend(keys)
+        return find(connection, shard, keys, day)
+
+    monkeypatch.setattr(store, "find_keys", counted)
+    client = EngineClient(engine_settings)
+    try:
+        assert client.submit(place_order(key="alice:2"))["status"] == "open"
+        assert asked == []
+        assert client.submit(place_order(key="alice:1")) == first
+        assert asked == ["alice:1"]
+    finally:
+        running.stop()
