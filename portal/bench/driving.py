@@ -87,6 +87,7 @@ def drive(
     if gateway is not None:
         servers["gateway"] = gateway[0].process.pid
         module, plan.port = "portal.bench.http_load", gateway[1]
+    lab.postgres.make_log(int(plan.rate * (plan.warmup + plan.seconds)))
     with ExitStack() as stack:
         generator = Generator(plan, stack, module)
         meter = CpuMeter(servers | {"load": generator.process.pid})
