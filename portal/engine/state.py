@@ -12,7 +12,7 @@ from portal.engine import ids
 from portal.engine.accounts import Accounts, AccountState
 from portal.engine.open_orders import OpenOrders
 from portal.engine.rows import EventRow, TransferRow
-from portal.ledger.rules import AVAILABLE, OUTSIDE, AccountKey
+from portal.ledger.rules import AVAILABLE, HELD, OUTSIDE, AccountKey
 from portal.orders.book import Book
 from portal.orders.rules import OPEN, MarketTerms, OrderState, live_index
 from portal.orders.timers import Timers
@@ -118,7 +118,7 @@ class ShardState:
 
     def available(self, owner: int, asset: str) -> int:
         """What an owner has that nothing holds; 0 for one who never had any."""
-        account = self._near.find(owner, asset, AVAILABLE)
+        account = self._near.pockets(owner, asset).available
         return account.balance if account is not None else 0
 
     def require(self, owner: int, asset: str, units: int, *, input_field: str) -> None:
@@ -152,6 +152,16 @@ class ShardState:
             account = AccountState(self.new_id(), 0)
             self._near.open(AccountKey(owner, asset, kind), account)
         return account
+
+    def pockets(self, owner: int, asset: str) -> tuple[AccountState, AccountState]:
+        """The accounts of what an owner has available, and of what is held: opened like that."""
+        near = self._near.pockets(owner, asset)
+        available, held = near.available, near.held
+        if available is None:
+            available = self.account(owner, asset, AVAILABLE)
+        if held is None:
+            held = self.account(owner, asset, HELD)
+        return available, held
 
     def transfer(
         self,
@@ -206,10 +216,11 @@ class ShardState:
     def touch_order(self, order: OrderState) -> None:
         """Note an order as changed; a closed one leaves memory and book."""
         order.updated_ms = self.at_ms
-        self.changes.orders[order.id] = order
-        if order.id in self.orders:
+        id_: Any = order.id  # Compiled, the number is made an object once, not for each look.
+        self.changes.orders[id_] = order
+        if id_ in self.orders:
             if order.status != OPEN:
-                del self.orders[order.id]
+                del self.orders[id_]
                 self.open_orders.remove(order)
                 self.markets[order.market_id].book.remove(order)
         elif order.status == OPEN:

@@ -15,57 +15,32 @@ from portal.engine.apply import (
     orders,
     trades,
 )
-from portal.engine.commands import (
-    AmendOrder,
-    AnyCommand,
-    CancelAll,
-    CancelOrder,
-    CancelTrade,
-    ClearTrade,
-    ClockTick,
-    DefineMarket,
-    Deposit,
-    EscrowLocked,
-    Expire,
-    IndexTick,
-    LockFailed,
-    MarkPaid,
-    MassQuote,
-    OpenDispute,
-    PauseOrder,
-    PlaceOrder,
-    Release,
-    Resolve,
-    SetAway,
-    Settled,
-    VerifyPayment,
-    Withdraw,
-)
+from portal.engine.commands import AnyCommand, PlaceOrder
 from portal.engine.state import ShardState
 
-_HANDLERS: dict[type[Any], Callable[[ShardState, Any], dict[str, Any]]] = {
-    DefineMarket: markets.define,
-    IndexTick: markets.tick,
-    ClockTick: clock.tick,
-    Deposit: balances.deposit,
-    Withdraw: balances.withdraw,
-    MassQuote: amending.mass_quote,
-    AmendOrder: amending.amend,
-    PauseOrder: amending.pause,
-    SetAway: amending.set_away,
-    CancelOrder: orders.cancel,
-    CancelAll: amending.cancel_all,
-    ClearTrade: trades.clear,
-    EscrowLocked: trades.escrow_locked,
-    LockFailed: trades.lock_failed,
-    MarkPaid: trades.mark_paid,
-    VerifyPayment: trades.verify_payment,
-    Release: trades.release,
-    CancelTrade: trades.cancel,
-    Expire: trades.expire,
-    OpenDispute: trades.dispute,
-    Resolve: trades.resolve,
-    Settled: trades.settled,
+_HANDLERS: dict[str, Callable[[ShardState, Any], dict[str, Any]]] = {
+    "define_market": markets.define,
+    "index_tick": markets.tick,
+    "clock_tick": clock.tick,
+    "deposit": balances.deposit,
+    "withdraw": balances.withdraw,
+    "mass_quote": amending.mass_quote,
+    "amend_order": amending.amend,
+    "pause_order": amending.pause,
+    "set_away": amending.set_away,
+    "cancel_order": orders.cancel,
+    "cancel_all": amending.cancel_all,
+    "clear_trade": trades.clear,
+    "escrow_locked": trades.escrow_locked,
+    "lock_failed": trades.lock_failed,
+    "mark_paid": trades.mark_paid,
+    "verify_payment": trades.verify_payment,
+    "release": trades.release,
+    "cancel_trade": trades.cancel,
+    "expire": trades.expire,
+    "dispute": trades.dispute,
+    "resolve": trades.resolve,
+    "settled": trades.settled,
 }
 
 
@@ -90,4 +65,4 @@ def _answer(state: ShardState, command: AnyCommand) -> dict[str, Any]:
     if isinstance(command, PlaceOrder):  # Nearly every command: without detours.
         order, made = orders.place(state, command)
         return {"seq": state.seq, "order_id": order.id, "status": order.status, "trades": made}
-    return {"seq": state.seq, **_HANDLERS[type(command)](state, command)}
+    return {"seq": state.seq, **_HANDLERS[command.kind](state, command)}

@@ -14,6 +14,8 @@ from portal.orders import conditions as rules
 from portal.orders.rules import OPEN, MarketTerms, OrderState
 
 _NOTHING: Final[tuple[Any, ...]] = astuple(Facts())
+_FACTS: Final[dict[tuple[Any, ...], rules.Facts]] = {}
+_MOST_FACTS: Final = 10_000
 # The order in which `new_order` takes a command apart.
 READ: Final = (
     "side", "order_type", "price_kind", "price", "margin_bps", "floor", "ceiling", "quantity",
@@ -89,29 +91,38 @@ def new_order(command: PlaceOrder, terms: MarketTerms, at_ms: int) -> OrderState
 
 def _taken(methods: list[str], terms: MarketTerms) -> tuple[str, ...]:
     """Each method once, as the market's own text: one in memory for all of its orders."""
-    taken: list[str] = []
+    first: str | None = None
+    more: list[str] = []
     for method in methods:
-        for known in terms.methods:
-            if known == method:
-                if known not in taken:
-                    taken.append(known)
-                break
-        else:
-            raise InvalidInput(
-                f"{terms.id} does not take the payment method {method}.",
-                field="methods",
-                value=method,
-                hint=f"It takes {', '.join(terms.methods)}.",
-            )
-    return tuple(taken)
+        known = _known(method, terms)
+        if first is None:
+            first = known
+        elif known != first and known not in more:
+            more.append(known)
+    if first is None:
+        return ()
+    return (first, *more) if more else (first,)
+
+
+def _known(method: str, terms: MarketTerms) -> str:
+    for known in terms.methods:
+        if known == method:
+            return known
+    raise InvalidInput(
+        f"{terms.id} does not take the payment method {method}.",
+        field="methods",
+        value=method,
+        hint=f"It takes {', '.join(terms.methods)}.",
+    )
 
 
 def _accounts(given: dict[str, int], methods: tuple[str, ...]) -> dict[str, int]:
     accounts: dict[str, int] = {}
-    for name in methods:
-        account = given.get(name)
-        if account is not None:
-            accounts[name] = account
+    if given:
+        for name in methods:
+            account = given.get(name)
+            if account is not None:
+                accounts[name] = account
     return accounts
 
 
@@ -129,6 +140,13 @@ def _conditions(wanted: Conditions) -> rules.Conditions | None:
 
 
 def _facts(known: Facts) -> rules.Facts | None:
-    """None when nothing is known of the owner."""
+    """None when nothing is known of the owner. One in memory for orders that follow each other."""
     values: tuple[Any, ...] = astuple(known)
-    return None if values == _NOTHING else rules.Facts(*values)
+    if values == _NOTHING:
+        return None
+    found = _FACTS.get(values)
+    if found is None:
+        if len(_FACTS) >= _MOST_FACTS:
+            _FACTS.clear()
+        found = _FACTS[values] = rules.Facts(*values)
+    return found

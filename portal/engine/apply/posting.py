@@ -1,7 +1,6 @@
 """The moves that nearly every order makes, between two accounts of one owner or of two.
 
-The rules of the rarer ones are in `portal.ledger.rules`. The giver's account is looked for, and
-opened, before the taker's.
+The rules of the rarer ones are in `portal.ledger.rules`.
 """
 
 from portal.engine.state import ShardState
@@ -10,9 +9,8 @@ from portal.ledger.rules import AVAILABLE, FEE_INCOME, HELD, PLATFORM
 
 def hold(state: ShardState, owner: int, asset: str, units: int, order_id: int) -> None:
     """An order sets coins aside."""
-    giver = state.account(owner, asset, AVAILABLE)
-    taker = state.account(owner, asset, HELD)
-    state.transfer("hold", giver, taker, units, order_id=order_id)
+    available, held = state.pockets(owner, asset)
+    state.transfer("hold", available, held, units, order_id=order_id)
 
 
 def unhold(
@@ -25,9 +23,8 @@ def unhold(
     trade_id: int | None = None,
 ) -> None:
     """An order or an unlocked trade gives coins back."""
-    giver = state.account(owner, asset, HELD)
-    taker = state.account(owner, asset, AVAILABLE)
-    state.transfer("unhold", giver, taker, units, order_id=order_id, trade_id=trade_id)
+    available, held = state.pockets(owner, asset)
+    state.transfer("unhold", held, available, units, order_id=order_id, trade_id=trade_id)
 
 
 def pay(
