@@ -19,6 +19,8 @@ from types import ModuleType
 
 # Paths below portal/, without `.py`: what an order touches between its command and its effects.
 MODULES = (
+    "core/money",
+    "engine/accounts",
     "engine/apply/__init__",
     "engine/apply/amending",
     "engine/apply/auction",
@@ -29,13 +31,16 @@ MODULES = (
     "engine/apply/instant",
     "engine/apply/markets",
     "engine/apply/matching",
+    "engine/apply/new_orders",
     "engine/apply/order_checks",
     "engine/apply/orders",
+    "engine/apply/posting",
     "engine/apply/trades",
     "engine/batcher",
     "engine/ids",
     "engine/intake",
     "engine/open_orders",
+    "engine/rows",
     "engine/state",
     "engine/used_keys",
     "engine/wire",

@@ -5,14 +5,15 @@ shards ever give the same one, and all stay below 2**53, where JavaScript stops 
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-IDS_A_DAY = 10**10
-IDS_A_SHARD = 10**14
+IDS_A_DAY: Final = 10**10
+IDS_A_SHARD: Final = 10**14
 MOST_SHARDS = 90
-DAY_MS = 86_400_000
-_EPOCH_MS = int(EPOCH.timestamp() * 1000)
-_LAST_DAY = IDS_A_SHARD // IDS_A_DAY - 1
+DAY_MS: Final = 86_400_000
+_EPOCH_MS: Final = int(EPOCH.timestamp() * 1000)
+_LAST_DAY: Final = IDS_A_SHARD // IDS_A_DAY - 1
 
 
 def day_of(at_ms: int) -> int:

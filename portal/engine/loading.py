@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from psycopg.rows import dict_row
 
+from portal.engine.accounts import AccountState
 from portal.engine.columns import field_names
-from portal.engine.state import AccountState, MarketInShard, ShardState
+from portal.engine.state import MarketInShard, ShardState
 from portal.engine.store import Connection, JournalRow
 from portal.ledger.rules import AccountKey
 from portal.orders.rules import MarketTerms, OrderState, order_from

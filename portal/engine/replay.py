@@ -4,7 +4,7 @@ Compared are the shard's memory, and row by row every order, trade, transfer and
 is in the tables. Batches are joined or split at will: only the order of commands counts.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, cast
@@ -17,7 +17,8 @@ from portal.engine.apply import apply
 from portal.engine.columns import field_names, json_text
 from portal.engine.commands import parse_command
 from portal.engine.loading import read_journal, read_state
-from portal.engine.state import EventRow, ShardState, TransferRow, plain
+from portal.engine.rows import EventRow, TransferRow
+from portal.engine.state import ShardState, plain
 from portal.orders.rules import OrderState
 from portal.trades.rules import TradeState
 
@@ -84,7 +85,7 @@ def differences(connection: store.Connection, shard: str) -> list[str]:
     return found[:_MOST]
 
 
-def _tables(replayed: Replayed) -> Iterator[tuple[str, Iterator[Sequence[Any]], Sequence[str]]]:
+def _tables(replayed: Replayed) -> Iterator[tuple[str, Iterator[Iterable[Any]], Sequence[str]]]:
     for table, rows, kind in (
         ("order", replayed.orders, OrderState),
         ("trade", replayed.trades, TradeState),
@@ -103,7 +104,7 @@ def _compare(
     connection: store.Connection,
     shard: str,
     table: str,
-    rows: Iterator[Sequence[Any]],
+    rows: Iterator[Iterable[Any]],
     columns: Sequence[str],
 ) -> Iterator[str]:
     names = ", ".join(f'"{name}"' for name in columns)
@@ -118,7 +119,7 @@ def _compare(
                 return
 
 
-def _text(row: Sequence[Any]) -> str:
+def _text(row: Iterable[Any]) -> str:
     return json_text(list(row))
 
 

@@ -12,9 +12,11 @@ from portal.audit.models import AuditEvent
 from portal.core.db import Base
 from portal.core.hashchain import event_hash, link
 from portal.engine import ids
+from portal.engine.accounts import AccountState
 from portal.engine.columns import Columns, field_names, json_text
 from portal.engine.models import CommandKey
-from portal.engine.state import AccountState, Changes, EventRow, TransferRow
+from portal.engine.rows import EventRow, TransferRow
+from portal.engine.state import Changes
 from portal.engine.store import CHANNEL, Copy, Head, SealedBatch, Statement, stream_name
 from portal.ledger.models import Account, Transfer
 from portal.ledger.rules import AccountKey
@@ -124,7 +126,8 @@ def _chain(shard: str, head: Head, events: list[EventRow]) -> list[_Event]:
     stream, previous, rows = stream_name(shard), head.event_hash, []
     for seq, event in enumerate(events, head.event_seq + 1):
         digest = event_hash(previous, stream=stream, seq=seq, **event._asdict())
-        rows.append(_Event(seq, *event, previous, digest))
+        said = (event.at_ms, event.actor, event.kind, event.subject, event.data)
+        rows.append(_Event(seq, *said, previous, digest))
         previous = digest
     return rows
 

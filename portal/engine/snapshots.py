@@ -20,9 +20,10 @@ from typing import Any
 import msgspec
 import structlog
 
+from portal.engine.accounts import AccountState
 from portal.engine.columns import field_names
 from portal.engine.connection import Connection
-from portal.engine.state import AccountState, MarketInShard, ShardState
+from portal.engine.state import MarketInShard, ShardState
 from portal.ledger.rules import AccountKey
 from portal.orders.conditions import Conditions, Facts
 from portal.orders.rules import ORDER_FIELDS, MarketTerms, OrderState, order_of

@@ -2,28 +2,22 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, is_dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from portal.core.errors import Conflict, InvalidInput, NotFound
-from portal.core.money import MAX_UNITS
+from portal.core.money import too_many
 from portal.engine import ids
+from portal.engine.accounts import Accounts, AccountState
 from portal.engine.open_orders import OpenOrders
-from portal.ledger.rules import AVAILABLE, OUTSIDE, AccountKey
+from portal.engine.rows import EventRow, TransferRow
+from portal.ledger.rules import AVAILABLE, HELD, OUTSIDE, AccountKey
 from portal.orders.book import Book
 from portal.orders.rules import OPEN, MarketTerms, OrderState, live_index
 from portal.orders.timers import Timers
 from portal.orders.walk import Walker
 from portal.trades.rules import TradeState
-
-
-@dataclass(slots=True)
-class AccountState:
-    """An account and its balance in ledger units."""
-
-    id: int
-    balance: int
 
 
 @dataclass(slots=True)
@@ -42,33 +36,6 @@ class MarketInShard:
     def index(self, at_ms: int) -> int | None:
         """The index price in ticks, None while there is none fit for use."""
         return live_index(self.index_ticks, self.index_until_ms, at_ms)
-
-
-class TransferRow(NamedTuple):
-    """A row of table `transfer`."""
-
-    id: int
-    seq: int
-    at_ms: int
-    kind: str
-    from_id: int
-    to_id: int
-    amount: int
-    from_after: int
-    to_after: int
-    order_id: int | None
-    trade_id: int | None
-    reference: str | None
-
-
-class EventRow(NamedTuple):
-    """Something that happened, for the event log."""
-
-    at_ms: int
-    actor: str
-    kind: str
-    subject: str
-    data: dict[str, Any]
 
 
 @dataclass
@@ -100,7 +67,10 @@ class ShardState:
         self.timers = Timers()
         self.trades: dict[int, TradeState] = {}
         self.accounts: dict[AccountKey, AccountState] = {}
+        self._near = Accounts(self.accounts)
         self.changes = Changes()
+        # Counts what was handed over: an account knows whether this batch has it already.
+        self._batch = 1
         # Owners of shared orders whose available balance this command has changed.
         self.moved_under: set[int] = set()
         self.at_ms = 0
@@ -146,13 +116,18 @@ class ShardState:
         account = self.accounts.get(key)
         return account.balance if account else 0
 
-    def require(self, key: AccountKey, units: int, *, input_field: str) -> None:
-        """Raises InvalidInput naming `input_field` unless the account holds `units`."""
-        if self.balance(key) < units:
+    def available(self, owner: int, asset: str) -> int:
+        """What an owner has that nothing holds; 0 for one who never had any."""
+        account = self._near.pockets(owner, asset).available
+        return account.balance if account is not None else 0
+
+    def require(self, owner: int, asset: str, units: int, *, input_field: str) -> None:
+        """Raises InvalidInput naming `input_field` unless the owner has `units` available."""
+        if self.available(owner, asset) < units:
             raise InvalidInput(
-                f"Not enough {key.asset}: this needs more than is {key.kind}.",
+                f"Not enough {asset}: this needs more than is {AVAILABLE}.",
                 field=input_field,
-                hint=f"Deposit {key.asset} or choose a smaller amount.",
+                hint=f"Deposit {asset} or choose a smaller amount.",
             )
 
     def move(
@@ -162,21 +137,52 @@ class ShardState:
         target: AccountKey,
         units: int,
         *,
+        trade_id: int | None = None,
+        reference: str | None = None,
+    ) -> None:
+        """Move units between two accounts. Raises RuntimeError when it overdraws: a defect."""
+        giver = self.account(source.owner_id, source.asset, source.kind)
+        taker = self.account(target.owner_id, target.asset, target.kind)
+        self.transfer(kind, giver, taker, units, trade_id=trade_id, reference=reference)
+
+    def account(self, owner: int, asset: str, kind: str) -> AccountState:
+        """The account, opened now if it was never used. Open the giver before the taker."""
+        account = self._near.find(owner, asset, kind)
+        if account is None:
+            account = AccountState(self.new_id(), 0)
+            self._near.open(AccountKey(owner, asset, kind), account)
+        return account
+
+    def pockets(self, owner: int, asset: str) -> tuple[AccountState, AccountState]:
+        """The accounts of what an owner has available, and of what is held: opened like that."""
+        near = self._near.pockets(owner, asset)
+        available, held = near.available, near.held
+        if available is None:
+            available = self.account(owner, asset, AVAILABLE)
+        if held is None:
+            held = self.account(owner, asset, HELD)
+        return available, held
+
+    def transfer(
+        self,
+        kind: str,
+        giver: AccountState,
+        taker: AccountState,
+        units: int,
+        *,
         order_id: int | None = None,
         trade_id: int | None = None,
         reference: str | None = None,
     ) -> None:
         """Move units between two accounts. Raises RuntimeError when it overdraws: a defect."""
-        giver, taker = self._account(source), self._account(target)
         giver.balance -= units
         taker.balance += units
-        if units <= 0 or (giver.balance < 0 and source.kind != OUTSIDE):
-            raise RuntimeError(f"transfer {kind} of {units} overdraws {source}")
-        if taker.balance > MAX_UNITS or giver.balance < -MAX_UNITS:
-            raise RuntimeError(f"transfer {kind} overflows {source} or {target}")
-        for key in (source, target):
-            if key.kind == AVAILABLE and self.open_orders.shares(key.owner_id):
-                self.moved_under.add(key.owner_id)
+        if units <= 0 or (giver.balance < 0 and giver.key.kind != OUTSIDE):
+            raise RuntimeError(f"transfer {kind} of {units} overdraws {giver.key}")
+        if too_many(taker.balance) or too_many(giver.balance):
+            raise RuntimeError(f"transfer {kind} overflows {giver.key} or {taker.key}")
+        self._moved(giver)
+        self._moved(taker)
         self.changes.transfers.append(
             TransferRow(
                 self.new_id(),
@@ -194,26 +200,30 @@ class ShardState:
             )
         )
 
-    def _account(self, key: AccountKey) -> AccountState:
-        account = self.accounts.get(key)
-        if account is None:
-            account = self.accounts[key] = AccountState(self.new_id(), 0)
-        self.changes.accounts[key] = account
-        return account
+    def _moved(self, account: AccountState) -> None:
+        if account.noted != self._batch:
+            account.noted = self._batch
+            self.changes.accounts[account.key] = account
+        if self.open_orders.anybody_shares and account.key.kind == AVAILABLE:
+            owner = account.key.owner_id
+            if self.open_orders.shares(owner):
+                self.moved_under.add(owner)
 
-    def emit(self, actor: str, kind: str, subject: str, **data: Any) -> None:
-        """Record that something happened."""
+    def emit(self, actor: str, kind: str, subject: str, data: dict[str, Any]) -> None:
+        """Record that something happened; `data` is the event's from now on."""
         self.changes.events.append(EventRow(self.at_ms, actor, kind, subject, data))
 
     def touch_order(self, order: OrderState) -> None:
         """Note an order as changed; a closed one leaves memory and book."""
         order.updated_ms = self.at_ms
-        self.changes.orders[order.id] = order
-        if order.status != OPEN:
-            if self.orders.pop(order.id, None) is not None:
+        id_: Any = order.id  # Compiled, the number is made an object once, not for each look.
+        self.changes.orders[id_] = order
+        if id_ in self.orders:
+            if order.status != OPEN:
+                del self.orders[id_]
                 self.open_orders.remove(order)
                 self.markets[order.market_id].book.remove(order)
-        elif order.id not in self.orders:
+        elif order.status == OPEN:
             self._open(order)
 
     def _open(self, order: OrderState) -> None:
@@ -234,6 +244,7 @@ class ShardState:
     def take_changes(self) -> Changes:
         """Hand over what changed and start afresh."""
         changes, self.changes = self.changes, Changes()
+        self._batch += 1
         return changes
 
     def restore(
@@ -251,6 +262,7 @@ class ShardState:
             market.book.set_index(market.index_ticks)
         self.trades = {trade.id: trade for trade in trades}
         self.accounts = dict(accounts)
+        self._near = Accounts(self.accounts)
         for order in orders:
             self._open(order)
             if order.paused is None:

@@ -1,13 +1,17 @@
 """Posting rules: from which account to which each kind of happening moves how much. Pure.
 
+Those of what orders hold and of markets that settle at once are in the engine's `posting`.
 Money only ever moves from one account to another, so everything sums to zero by construction.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-PLATFORM = 0
-AVAILABLE, HELD, ESCROW = "available", "held", "escrow"
-FEE_INCOME, OUTSIDE = "fee_income", "outside"
+PLATFORM: Final = 0
+AVAILABLE: Final = "available"
+HELD: Final = "held"
+ESCROW: Final = "escrow"
+FEE_INCOME: Final = "fee_income"
+OUTSIDE: Final = "outside"
 
 
 class AccountKey(NamedTuple):
@@ -29,16 +33,6 @@ def deposit(owner: int, asset: str, units: int) -> Move:
 def withdraw(owner: int, asset: str, units: int) -> Move:
     """Coins left to the outside."""
     return AccountKey(owner, asset, AVAILABLE), AccountKey(PLATFORM, asset, OUTSIDE), units
-
-
-def hold(owner: int, asset: str, units: int) -> Move:
-    """An order sets coins aside."""
-    return AccountKey(owner, asset, AVAILABLE), AccountKey(owner, asset, HELD), units
-
-
-def unhold(owner: int, asset: str, units: int) -> Move:
-    """An order or an unlocked trade gives coins back."""
-    return AccountKey(owner, asset, HELD), AccountKey(owner, asset, AVAILABLE), units
 
 
 def lock(seller: int, asset: str, units: int) -> Move:

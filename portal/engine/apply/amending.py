@@ -137,8 +137,8 @@ def mass_quote(state: ShardState, command: MassQuote) -> dict[str, Any]:
     answers: list[dict[str, Any]] = []
     for quote in command.quotes:
         try:
-            placed = PlaceOrder(**shared, **{n: getattr(quote, n) for n in quote.__struct_fields__})
-            answers.append(orders.place(state, placed))
+            wanted = PlaceOrder(**shared, **{n: getattr(quote, n) for n in quote.__struct_fields__})
+            answers.append(orders.placed(*orders.place(state, wanted)))
         except PortalError as refusal:
             answers.append({"error": refusal.as_dict()})
     return {"cancelled": [order.id for order in old], "quotes": answers}

@@ -7,7 +7,7 @@ from portal.core.money import MAX_UNITS
 from portal.engine.commands import Deposit, Withdraw
 from portal.engine.state import ShardState
 from portal.ledger import rules
-from portal.ledger.rules import AVAILABLE, OUTSIDE, PLATFORM, AccountKey
+from portal.ledger.rules import OUTSIDE, PLATFORM, AccountKey
 
 
 def deposit(state: ShardState, command: Deposit) -> dict[str, Any]:
@@ -23,8 +23,7 @@ def deposit(state: ShardState, command: Deposit) -> dict[str, Any]:
 
 def withdraw(state: ShardState, command: Withdraw) -> dict[str, Any]:
     """Debit an owner. Refused beyond what is available."""
-    key = AccountKey(command.owner, command.asset, AVAILABLE)
-    state.require(key, command.units, input_field="units")
+    state.require(command.owner, command.asset, command.units, input_field="units")
     move = rules.withdraw(command.owner, command.asset, command.units)
     state.move("withdraw", *move, reference=command.reference)
     _emit(state, "balance.withdrawn", command)
@@ -36,7 +35,5 @@ def _emit(state: ShardState, kind: str, command: Deposit | Withdraw) -> None:
         "system",
         kind,
         f"user:{command.owner}",
-        asset=command.asset,
-        units=command.units,
-        reference=command.reference,
+        {"asset": command.asset, "units": command.units, "reference": command.reference},
     )

@@ -4,7 +4,7 @@ An order takes only when its owner acts. Time, an index and a balance only say w
 the book; who comes back is the last at its price.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from portal.engine.apply.holds import due_hold, is_backed, require_hold, set_hold, walker
 from portal.engine.apply.matching import close, end_if_spent, execute, leave_book
@@ -20,13 +20,15 @@ from portal.orders.rules import (
 from portal.orders.timers import has_expired, is_open
 from portal.orders.walk import Plan
 
-NOTHING_MORE = "Nothing more could be matched at once."
-NOT_WHOLE = "It could not be filled whole at once."
+NOTHING_MORE: Final = "Nothing more could be matched at once."
+NOT_WHOLE: Final = "It could not be filled whole at once."
 
 
-def check(state: ShardState, market: MarketInShard, order: OrderState) -> None:
-    """Raises InvalidInput when the owner can't bring what the order has to hold."""
-    require_hold(state, order, due_hold(order, market.terms), input_field="quantity")
+def check(state: ShardState, market: MarketInShard, order: OrderState) -> int:
+    """What the order has to hold. Raises InvalidInput when its owner can't bring that."""
+    due = due_hold(order, market.terms)
+    require_hold(state, order, due, input_field="quantity")
+    return due
 
 
 def plan(
@@ -44,18 +46,18 @@ def plan(
 
 
 def enter(
-    state: ShardState, market: MarketInShard, order: OrderState, found: Plan | None
-) -> dict[str, Any]:
-    """Hold, trade as planned, and rest or drop what is left; the answer to its owner."""
-    set_hold(state, order, due_hold(order, market.terms))
+    state: ShardState, market: MarketInShard, order: OrderState, due: int, found: Plan | None
+) -> list[int]:
+    """Hold what `check` said, trade as planned, and rest or drop what is left; ids of trades."""
+    set_hold(state, order, due)
     trades = execute(state, market, order, found) if found is not None else []
     if order.status == OPEN and not end_if_spent(state, order):
-        if order.tif in ("IOC", "FOK"):
+        if order.tif == "IOC" or order.tif == "FOK":
             reason = NOTHING_MORE if order.tif == "IOC" else NOT_WHOLE
             close(state, order, CANCELLED, reason)
         else:
             _rest(state, market, order)
-    return {"order_id": order.id, "status": order.status, "trades": trades}
+    return trades
 
 
 def reenter(
@@ -84,9 +86,9 @@ def come_back(state: ShardState, order: OrderState) -> dict[str, Any]:
 
 def why_out(state: ShardState, order: OrderState) -> str | None:
     """Why an order can't be in the book at this moment, but for its owner's wish."""
-    if not is_open(order.hours, state.at_ms):
+    if order.hours and not is_open(order.hours, state.at_ms):
         return OUT_OF_HOURS
-    return None if is_backed(state, order) else NO_BALANCE
+    return NO_BALANCE if order.shared and not is_backed(state, order) else None
 
 
 def do_what_is_due(state: ShardState) -> None:

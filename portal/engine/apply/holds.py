@@ -7,9 +7,8 @@ shared order holds nothing until it matches.
 
 from portal.core.money import bps_up
 from portal.engine.apply.order_checks import cost
+from portal.engine.apply.posting import hold, unhold
 from portal.engine.state import MarketInShard, ShardState
-from portal.ledger import rules as ledger
-from portal.ledger.rules import AVAILABLE, AccountKey
 from portal.orders.rules import SELL, MarketTerms, OrderState, reserve
 from portal.orders.walk import Funds, Walker
 
@@ -47,20 +46,22 @@ def due_hold(order: OrderState, terms: MarketTerms) -> int:
 
 def set_hold(state: ShardState, order: OrderState, units: int) -> None:
     """Hold exactly `units` for an order; what it does not need becomes available."""
+    change = units - order.held
+    if not change:
+        return
+    order.held = units
     asset = held_asset(order.side, state.market(order.market_id).terms)
-    change, order.held = units - order.held, units
     if change > 0:
-        state.move("hold", *ledger.hold(order.owner_id, asset, change), order_id=order.id)
-    elif change < 0:
-        state.move("unhold", *ledger.unhold(order.owner_id, asset, -change), order_id=order.id)
+        hold(state, order.owner_id, asset, change, order.id)
+    else:
+        unhold(state, order.owner_id, asset, -change, order_id=order.id)
 
 
 def require_hold(state: ShardState, order: OrderState, units: int, *, input_field: str) -> None:
     """Raises InvalidInput unless the owner can bring what `units` are more than is held."""
     if units > order.held:
         asset = held_asset(order.side, state.market(order.market_id).terms)
-        key = AccountKey(order.owner_id, asset, AVAILABLE)
-        state.require(key, units - order.held, input_field=input_field)
+        state.require(order.owner_id, asset, units - order.held, input_field=input_field)
 
 
 class Balances(Funds):
@@ -75,7 +76,7 @@ class Balances(Funds):
         if order.side != SELL and not instant(self.terms):
             return order.remaining
         asset = held_asset(order.side, self.terms)
-        left = self.state.balance(AccountKey(order.owner_id, asset, AVAILABLE)) - spent
+        left = self.state.available(order.owner_id, asset) - spent
         if left <= 0:
             return 0
         if backing(order, order.remaining, price, self.terms) <= left:

@@ -1,9 +1,8 @@
 """Markets of two coins settle in the ledger at once: a fill moves both and completes its trade."""
 
 from portal.core.money import bps_up
+from portal.engine.apply.posting import pay, pay_fee, unhold
 from portal.engine.state import ShardState
-from portal.ledger import rules as ledger
-from portal.ledger.rules import AVAILABLE, FEE_INCOME, HELD, PLATFORM, AccountKey
 from portal.trades.rules import State, TradeState
 
 
@@ -31,28 +30,20 @@ def settle(
 
 
 def _pay_base(state: ShardState, trade: TradeState) -> None:
-    held = AccountKey(trade.seller_id, trade.base, HELD)
-    buyer = AccountKey(trade.buyer_id, trade.base, AVAILABLE)
+    base, seller = trade.base, trade.seller_id
     fees = trade.buyer_fee + trade.seller_fee
-    _pay(state, trade, held, buyer, trade.quantity - trade.buyer_fee)
-    _pay(state, trade, held, AccountKey(PLATFORM, trade.base, FEE_INCOME), fees)
-    _give_back(state, trade, trade.seller_id, trade.base, trade.reserved - trade.escrow_units)
+    bought = trade.quantity - trade.buyer_fee
+    if bought:
+        pay(state, seller, trade.buyer_id, base, bought, trade.id)
+    if fees:
+        pay_fee(state, seller, base, fees, trade.id)
+    if left := trade.reserved - trade.escrow_units:
+        unhold(state, seller, base, left, trade_id=trade.id)
 
 
 def _pay_quote(state: ShardState, trade: TradeState, paid_from: int) -> None:
-    held = AccountKey(trade.buyer_id, trade.quote, HELD)
-    seller = AccountKey(trade.seller_id, trade.quote, AVAILABLE)
-    _pay(state, trade, held, seller, trade.fiat_units)
-    _give_back(state, trade, trade.buyer_id, trade.quote, paid_from - trade.fiat_units)
-
-
-def _pay(
-    state: ShardState, trade: TradeState, source: AccountKey, target: AccountKey, units: int
-) -> None:
-    if units:
-        state.move("settle", source, target, units, trade_id=trade.id)
-
-
-def _give_back(state: ShardState, trade: TradeState, owner: int, asset: str, units: int) -> None:
-    if units:
-        state.move("unhold", *ledger.unhold(owner, asset, units), trade_id=trade.id)
+    quote, buyer, price = trade.quote, trade.buyer_id, trade.fiat_units
+    if price:
+        pay(state, buyer, trade.seller_id, quote, price, trade.id)
+    if left := paid_from - price:
+        unhold(state, buyer, quote, left, trade_id=trade.id)

@@ -30,7 +30,7 @@ def define(state: ShardState, command: DefineMarket) -> dict[str, Any]:
         market.terms, market.walker = terms, None
     market.book.set_smallest(terms.min_trade)
     state.changes.markets[command.id] = market
-    state.emit("system", "market.defined", f"market:{command.id}", status=terms.status)
+    state.emit("system", "market.defined", f"market:{command.id}", {"status": terms.status})
     trades = auction.cross(state, market) if opens else []
     return {"market": command.id, "trades": trades}
 
@@ -47,7 +47,7 @@ def tick(state: ShardState, command: IndexTick) -> dict[str, Any]:
     state.changes.markets[command.market] = market
     if was_paused != is_paused:
         name = "market.price_lost" if is_paused else "market.price_found"
-        state.emit("system", name, f"market:{command.market}", reason=market.index_reason)
+        state.emit("system", name, f"market:{command.market}", {"reason": market.index_reason})
     return {"market": command.market}
 
 

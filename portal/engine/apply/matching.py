@@ -1,5 +1,7 @@
 """Carrying out what matching found: trades, what orders hold, and how orders end."""
 
+from typing import Final
+
 from portal.core.money import bps_up
 from portal.engine.apply.holds import backing, due_hold, instant, set_hold
 from portal.engine.apply.instant import settle
@@ -9,8 +11,9 @@ from portal.orders.rules import BUY, CANCELLED, FILLED, NO_BALANCE, OrderState
 from portal.orders.walk import Plan
 from portal.trades.rules import State, TradeState
 
-MET_OWN = "It met an order of the same owner."
-TOO_SMALL = "What was left is below the smallest trade."
+MET_OWN: Final = "It met an order of the same owner."
+TOO_SMALL: Final = "What was left is below the smallest trade."
+_MATCHED: Final = State.MATCHED
 
 
 def close(state: ShardState, order: OrderState, status: str, reason: str | None) -> None:
@@ -70,23 +73,29 @@ def _fill(
     size: int,
 ) -> int:
     """Make one trade of two orders; both shrink by its size."""
-    reserved = {}
-    for order in (maker, taker):
-        reserved[order.side] = _shrink(state, market, order, price, size)
-    trade = _new_trade(state, market, taker, maker, price, size, reserved["sell"])
+    of_maker = _shrink(state, market, maker, price, size)
+    of_taker = _shrink(state, market, taker, price, size)
+    if taker.side == BUY:
+        trade = _new_trade(state, market, taker, maker, price, size, of_maker)
+        paid_from = of_taker
+    else:
+        trade = _new_trade(state, market, taker, maker, price, size, of_taker)
+        paid_from = of_maker
     if instant(market.terms):
-        settle(state, trade, reserved["buy"], maker.maker_fee_bps, taker.taker_fee_bps)
+        settle(state, trade, paid_from, maker.maker_fee_bps, taker.taker_fee_bps)
     state.touch_trade(trade)
     state.emit(
         "system",
         "trade.matched",
         f"trade:{trade.id}",
-        market=trade.market_id,
-        buyer=trade.buyer_id,
-        seller=trade.seller_id,
-        quantity=size,
-        price=price,
-        fiat=trade.fiat_units,
+        {
+            "market": trade.market_id,
+            "buyer": trade.buyer_id,
+            "seller": trade.seller_id,
+            "quantity": size,
+            "price": price,
+            "fiat": trade.fiat_units,
+        },
     )
     if not end_if_spent(state, maker):
         state.touch_order(maker)
@@ -116,7 +125,7 @@ def _new_trade(
 ) -> TradeState:
     terms = market.terms
     buy, sell = (taker, maker) if taker.side == BUY else (maker, taker)
-    method = next(method for method in maker.methods if method in taker.methods)
+    method = _common_method(maker, taker)
     return TradeState(
         id=state.new_id(),
         market_id=terms.id,
@@ -144,7 +153,7 @@ def _new_trade(
         fee_note=None,
         escrow_units=0,
         to_buyer=None,
-        state=State.MATCHED,
+        state=_MATCHED,
         reason=None,
         timer=None,
         deadline_ms=None,
@@ -157,3 +166,11 @@ def _new_trade(
         created_ms=state.at_ms,
         updated_ms=state.at_ms,
     )
+
+
+def _common_method(maker: OrderState, taker: OrderState) -> str:
+    """The first of the maker's payment methods that the taker has too."""
+    for method in maker.methods:
+        if method in taker.methods:
+            return method
+    raise ValueError(f"orders {maker.id} and {taker.id} have no payment method in common")

@@ -1,12 +1,10 @@
 """What a new order must satisfy before anything of it is stored."""
 
 from portal.core.errors import Conflict, InvalidInput
-from portal.core.money import MAX_UNITS, bps_up, quote_units
-from portal.engine.commands import PlaceOrder, Quote
+from portal.core.money import bps_up, quote_units, too_many
+from portal.engine.commands import PlaceOrder
 from portal.engine.state import MarketInShard, ShardState
-from portal.orders.rules import BUY, MAX_MARGIN_BPS, MarketTerms
-
-AnyQuote = PlaceOrder | Quote
+from portal.orders.rules import BUY, MAX_MARGIN_BPS, MarketTerms, OrderState
 
 
 def check_market(terms: MarketTerms) -> None:
@@ -20,36 +18,41 @@ def check_market(terms: MarketTerms) -> None:
         )
 
 
-def check_quote(wanted: AnyQuote, market: MarketInShard, at_ms: int) -> None:
-    """Raises Conflict or InvalidInput naming the field that is wrong for this market."""
+def check_order(order: OrderState, command: PlaceOrder, market: MarketInShard, at_ms: int) -> None:
+    """Raises Conflict or InvalidInput naming the field that is wrong for this market.
+
+    `order` is what `command` asks for. Fields of the command are slow to read: what the order
+    does not say, which is rarely of any interest, is read of it only then.
+    """
     terms = market.terms
-    if unknown := [method for method in wanted.methods if method not in terms.methods]:
-        raise InvalidInput(
-            f"{terms.id} does not take the payment method {unknown[0]}.",
-            field="methods",
-            value=unknown[0],
-            hint=f"It takes {', '.join(terms.methods)}.",
-        )
-    _check_life(wanted, terms, at_ms)
-    _check_price(wanted, terms)
-    _check_band(wanted, terms, market.index(at_ms))
-    _check_sizes(wanted, terms)
-    _check_fees(wanted, terms)
+    _check_life(order, command, terms, at_ms)
+    _check_price(order, command, terms)
+    if terms.band_bps and order.order_type == "limit" and order.take_order is None:
+        check_band(command.price, command.margin_bps, terms, market.index(at_ms))
+    check_sizes(order.quantity, order.min_trade, order.max_trade, terms)
+    if too_many(order.quantity + bps_up(order.quantity, order.max_fee_bps)):
+        raise InvalidInput("quantity is too large.", field="quantity", value=order.quantity)
+    _check_fee(order, "maker_fee_bps", order.maker_fee_bps)
+    _check_fee(order, "taker_fee_bps", order.taker_fee_bps)
 
 
-def check_counts(state: ShardState, command: PlaceOrder, terms: MarketTerms) -> None:
+def check_counts(
+    state: ShardState, order: OrderState, command: PlaceOrder, terms: MarketTerms
+) -> None:
     """Raises Conflict when its owner or its API key has as many open orders as they may."""
-    if command.tif in ("IOC", "FOK") or command.order_type == "market" or command.take_order:
+    if order.tif == "IOC" or order.tif == "FOK":
         return
     most = terms.max_open_orders
-    if most and state.open_orders.in_market(command.owner, terms.id) >= most:
+    if most and state.open_orders.in_market(order.owner_id, terms.id) >= most:
         raise Conflict(
             f"You have {most} open orders in {terms.id}, which is the most there can be.",
             field="market",
             hint="Cancel one first.",
         )
+    if order.via is None:
+        return
     most = command.via_max_open or 0
-    if command.via and most and state.open_orders.by_key(command.via) >= most:
+    if most and state.open_orders.by_key(order.via) >= most:
         raise Conflict(
             f"This API key has {most} open orders, which is the most it may have.",
             field="via",
@@ -57,67 +60,72 @@ def check_counts(state: ShardState, command: PlaceOrder, terms: MarketTerms) -> 
         )
 
 
-def _check_life(wanted: AnyQuote, terms: MarketTerms, at_ms: int) -> None:
-    at_once = wanted.tif in ("IOC", "FOK") or wanted.order_type == "market"
-    if wanted.post_only and (at_once or wanted.take_order is not None):
+def _check_life(order: OrderState, command: PlaceOrder, terms: MarketTerms, at_ms: int) -> None:
+    # An order at the market's price, or for one offer, has become one of these two.
+    at_once = order.tif == "IOC" or order.tif == "FOK"
+    if order.post_only and at_once:
         raise InvalidInput(
             "An order that only rests can't trade at once.", field="post_only", value=True
         )
-    if (wanted.tif == "GTD") != (wanted.expires_ms is not None):
-        raise InvalidInput(
-            "expires_ms belongs to GTD, and GTD needs it.",
-            field="expires_ms",
-            value=wanted.expires_ms,
-        )
-    if wanted.expires_ms is not None and wanted.expires_ms <= at_ms:
-        raise InvalidInput(
-            "expires_ms is over already.", field="expires_ms", value=wanted.expires_ms
-        )
-    if any(start >= end for start, end in wanted.hours):
-        raise InvalidInput("A span of hours ends after it starts.", field="hours")
-    if terms.status == "auction" and (at_once or wanted.take_order is not None):
+    expires_ms = order.expires_ms
+    if order.tif != "GTC" or expires_ms is not None:
+        if (command.tif == "GTD") != (expires_ms is not None):
+            raise InvalidInput(
+                "expires_ms belongs to GTD, and GTD needs it.",
+                field="expires_ms",
+                value=expires_ms,
+            )
+        if expires_ms is not None and expires_ms <= at_ms:
+            raise InvalidInput("expires_ms is over already.", field="expires_ms", value=expires_ms)
+    for start, end in order.hours:
+        if start >= end:
+            raise InvalidInput("A span of hours ends after it starts.", field="hours")
+    if at_once and terms.status == "auction":
         raise Conflict(
             f"{terms.id} only collects orders until it opens.",
             field="tif",
-            value=wanted.tif,
+            value=command.tif,
             hint="Place a limit order that may rest.",
         )
 
 
-def _check_price(wanted: AnyQuote, terms: MarketTerms) -> None:
-    floating = wanted.price_kind == "floating"
-    for name in ("floor", "ceiling"):
-        bound = getattr(wanted, name)
-        if bound is not None and not floating:
+def _check_price(order: OrderState, command: PlaceOrder, terms: MarketTerms) -> None:
+    floating = order.price_kind == "floating"
+    if order.floor_ticks is not None or order.ceiling_ticks is not None:
+        _check_bounds(order, terms)
+    if order.order_type == "market":
+        if floating or (order.price_ticks is not None and order.take_order is None):
+            raise InvalidInput("A market order has no price.", field="price", value=command.price)
+    elif floating:
+        _check_margin(order, terms)
+    elif order.price_ticks is None:
+        raise InvalidInput("A fixed limit order needs a price.", field="price")
+    else:
+        check_cost(order.quantity, order.price_ticks, terms)
+
+
+def _check_bounds(order: OrderState, terms: MarketTerms) -> None:
+    floor, ceiling = order.floor_ticks, order.ceiling_ticks
+    for name, bound in (("floor", floor), ("ceiling", ceiling)):
+        if bound is not None and order.price_kind != "floating":
             raise InvalidInput(f"Only a floating price has a {name}.", field=name, value=bound)
         if bound is not None:
-            check_cost(wanted.quantity, bound, terms, input_field=name)
-    if wanted.floor is not None and wanted.ceiling is not None and wanted.floor > wanted.ceiling:
-        raise InvalidInput("floor is above ceiling.", field="floor", value=wanted.floor)
-    if wanted.order_type == "market":
-        if floating or (wanted.price is not None and wanted.take_order is None):
-            raise InvalidInput("A market order has no price.", field="price", value=wanted.price)
-        return
-    if not floating:
-        if wanted.price is None:
-            raise InvalidInput("A fixed limit order needs a price.", field="price")
-        check_cost(wanted.quantity, wanted.price, terms)
-    elif wanted.margin_bps is None or abs(wanted.margin_bps) > MAX_MARGIN_BPS:
+            check_cost(order.quantity, bound, terms, input_field=name)
+    if floor is not None and ceiling is not None and floor > ceiling:
+        raise InvalidInput("floor is above ceiling.", field="floor", value=floor)
+
+
+def _check_margin(order: OrderState, terms: MarketTerms) -> None:
+    if order.margin_bps is None or abs(order.margin_bps) > MAX_MARGIN_BPS:
         raise InvalidInput(
             f"margin_bps must be between -{MAX_MARGIN_BPS} and {MAX_MARGIN_BPS}.",
             field="margin_bps",
-            value=wanted.margin_bps,
+            value=order.margin_bps,
         )
-    elif terms.settlement == "instant" and wanted.side == BUY and wanted.ceiling is None:
+    if terms.settlement == "instant" and order.side == BUY and order.ceiling_ticks is None:
         raise InvalidInput(
             "A floating bid here needs a ceiling: it holds what it may cost.", field="ceiling"
         )
-
-
-def _check_band(wanted: AnyQuote, terms: MarketTerms, index: int | None) -> None:
-    if wanted.order_type != "limit" or wanted.take_order is not None:
-        return
-    check_band(wanted.price, wanted.margin_bps, terms, index)
 
 
 def check_band(
@@ -143,20 +151,17 @@ def check_band(
         )
 
 
-def _check_sizes(wanted: AnyQuote, terms: MarketTerms) -> None:
-    smallest, largest = trade_limits(wanted, terms)
-    check_sizes(wanted.quantity, smallest, largest, terms)
-    if wanted.quantity + bps_up(wanted.quantity, wanted.max_fee_bps) > MAX_UNITS:
-        raise InvalidInput("quantity is too large.", field="quantity", value=wanted.quantity)
-
-
 def check_sizes(
     quantity: int, smallest: int, largest: int, terms: MarketTerms, name: str = "quantity"
 ) -> None:
     """Raises InvalidInput for sizes off the lot or outside the market's limits."""
-    for field, value in ((name, quantity), ("min_trade", smallest), ("max_trade", largest)):
-        if value % terms.lot:
-            raise InvalidInput(f"{field} must be a multiple of the lot.", field=field, value=value)
+    lot = terms.lot
+    if quantity % lot or smallest % lot or largest % lot:
+        for field, value in ((name, quantity), ("min_trade", smallest), ("max_trade", largest)):
+            if value % lot:
+                raise InvalidInput(
+                    f"{field} must be a multiple of the lot.", field=field, value=value
+                )
     if quantity < terms.min_trade:
         raise InvalidInput(
             f"{name} is below the market's smallest trade.", field=name, value=quantity
@@ -175,20 +180,11 @@ def check_sizes(
         )
 
 
-def _check_fees(wanted: AnyQuote, terms: MarketTerms) -> None:
-    for name in ("maker_fee_bps", "taker_fee_bps"):
-        fee = getattr(wanted, name)
-        if fee > wanted.max_fee_bps:
-            raise InvalidInput(
-                f"{name} is above max_fee_bps, the most you agree to.", field=name, value=fee
-            )
-
-
-def trade_limits(wanted: AnyQuote, terms: MarketTerms) -> tuple[int, int]:
-    """Smallest and largest single trade of an order, in base units; the market's where unsaid."""
-    smallest = wanted.min_trade or min(terms.min_trade, wanted.quantity)
-    largest = wanted.max_trade or min(terms.max_trade, wanted.quantity)
-    return smallest, largest
+def _check_fee(order: OrderState, name: str, fee: int) -> None:
+    if fee > order.max_fee_bps:
+        raise InvalidInput(
+            f"{name} is above max_fee_bps, the most you agree to.", field=name, value=fee
+        )
 
 
 def cost(quantity: int, price: int, terms: MarketTerms) -> int:
@@ -206,7 +202,7 @@ def check_cost(
     quantity: int, price: int, terms: MarketTerms, *, input_field: str = "price"
 ) -> None:
     """Raises InvalidInput when `quantity` costs more than 64 bits can count."""
-    if cost(quantity, price, terms) > MAX_UNITS:
+    if too_many(cost(quantity, price, terms)):
         raise InvalidInput(
             f"{input_field} times quantity is too large.", field=input_field, value=price
         )

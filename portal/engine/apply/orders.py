@@ -6,21 +6,18 @@ from portal.core.errors import Conflict, Forbidden, InvalidInput
 from portal.engine.apply import entering
 from portal.engine.apply.holds import instant, walker
 from portal.engine.apply.matching import close
+from portal.engine.apply.new_orders import new_order
 from portal.engine.apply.order_checks import (
     check_cost,
     check_counts,
     check_market,
-    check_quote,
-    trade_limits,
+    check_order,
 )
-from portal.engine.commands import CancelOrder, Conditions, Facts, PlaceOrder
+from portal.engine.commands import CancelOrder, PlaceOrder
 from portal.engine.state import MarketInShard, ShardState
-from portal.orders import conditions as rules
 from portal.orders.rules import (
     BUY,
     CANCELLED,
-    OPEN,
-    MarketTerms,
     OrderState,
     crosses,
     effective_price,
@@ -30,17 +27,18 @@ from portal.orders.rules import (
 from portal.orders.walk import Plan
 
 
-def place(state: ShardState, command: PlaceOrder) -> dict[str, Any]:
-    """Check, hold, match, and rest or drop what is left."""
+def place(state: ShardState, command: PlaceOrder) -> tuple[OrderState, list[int]]:
+    """Check, hold, match, and rest or drop what is left; the order, and ids of its trades."""
     market = state.market(command.market)
-    check_market(market.terms)
-    check_quote(command, market, state.at_ms)
-    check_counts(state, command, market.terms)
-    order = _new_order(state, command, market.terms)
-    if command.take_order is not None:
-        return _take(state, command, market, order)
+    terms = market.terms
+    check_market(terms)
+    order = new_order(command, terms, state.at_ms)
+    check_order(order, command, market, state.at_ms)
+    check_counts(state, order, command, terms)
+    if order.take_order is not None:
+        return order, _take(state, command, market, order)
     limit = _limit(state, market, order)
-    entering.check(state, market, order)
+    due = entering.check(state, market, order)
     plan = entering.plan(state, market, order, limit)
     if plan is not None and order.post_only:
         raise Conflict(
@@ -49,16 +47,22 @@ def place(state: ShardState, command: PlaceOrder) -> dict[str, Any]:
             hint="Choose a price that no offer meets.",
         )
     order.id = order.priority = state.new_id()
-    return entering.enter(state, market, order, plan)
+    return order, entering.enter(state, market, order, due, plan)
+
+
+def placed(order: OrderState, trades: list[int]) -> dict[str, Any]:
+    """What the owner of a new order is told."""
+    return {"order_id": order.id, "status": order.status, "trades": trades}
 
 
 def cancel(state: ShardState, command: CancelOrder) -> dict[str, Any]:
     """Close an order and give back what it held. Without an owner, staff asked for it."""
     order = state.order(command.order_id)
-    if command.owner is not None:
-        require_owner(order, command.owner)
+    owner = command.owner
+    if owner is not None:
+        require_owner(order, owner)
         require_rest(state, order)
-    reason = command.reason or ("Cancelled by you." if command.owner else "Cancelled by staff.")
+    reason = command.reason or ("Cancelled by you." if owner else "Cancelled by staff.")
     close(state, order, CANCELLED, reason)
     return {"order_id": order.id, "status": order.status}
 
@@ -83,7 +87,7 @@ def require_rest(state: ShardState, order: OrderState) -> None:
 
 def _take(
     state: ShardState, command: PlaceOrder, market: MarketInShard, order: OrderState
-) -> dict[str, Any]:
+) -> list[int]:
     """Trade with the offer that is named, or refuse."""
     offer = _offer(state, command, market)
     price = effective_price(offer, market.index(state.at_ms))
@@ -98,14 +102,14 @@ def _take(
     check_cost(order.quantity, price, market.terms)
     if instant(market.terms):
         order.price_ticks = price  # What it holds is counted at the price it gets.
-    entering.check(state, market, order)
+    due = entering.check(state, market, order)
     fill = walker(state, market).single(order, offer, market.index(state.at_ms), state.at_ms)
     if fill is None:
         raise Conflict("The owner of this offer can't back it now.", field="take_order")
     plan = Plan(order.remaining - fill[2])
     plan.fills.append(fill)
     order.id = order.priority = state.new_id()
-    return entering.enter(state, market, order, plan)
+    return entering.enter(state, market, order, due, plan)
 
 
 def _offer(state: ShardState, command: PlaceOrder, market: MarketInShard) -> OrderState:
@@ -168,74 +172,3 @@ def _limit(state: ShardState, market: MarketInShard, order: OrderState) -> int |
     if instant(market.terms) and order.side == BUY:
         order.price_ticks = limit  # What it holds is counted at its worst price.
     return limit
-
-
-def _new_order(state: ShardState, command: PlaceOrder, terms: MarketTerms) -> OrderState:
-    smallest, largest = trade_limits(command, terms)
-    fixed = command.price_kind == "fixed"
-    at_once = command.order_type == "market" or command.take_order is not None
-    tif = "IOC" if at_once and command.tif != "FOK" else command.tif
-    methods = tuple(dict.fromkeys(command.methods))
-    accounts = {name: command.accounts[name] for name in methods if name in command.accounts}
-    return OrderState(
-        id=0,
-        owner_id=command.owner,
-        market_id=terms.id,
-        side=command.side,
-        order_type=command.order_type,
-        price_kind=command.price_kind,
-        price_ticks=command.price if fixed else None,
-        margin_bps=None if fixed else command.margin_bps,
-        quantity=command.quantity,
-        remaining=command.quantity,
-        min_trade=smallest,
-        max_trade=largest,
-        methods=methods,
-        accounts=accounts,
-        tif=tif,
-        max_fee_bps=command.max_fee_bps,
-        held=0,
-        status=OPEN,
-        reason=None,
-        authority=command.authority,
-        take_order=command.take_order,
-        created_ms=state.at_ms,
-        updated_ms=state.at_ms,
-        priority=0,
-        floor_ticks=command.floor,
-        ceiling_ticks=command.ceiling,
-        post_only=command.post_only,
-        expires_ms=command.expires_ms,
-        stp=command.stp,
-        shared=command.shared,
-        hours=tuple(command.hours),
-        conditions=_conditions(command.conditions),
-        link=command.conditions.link if command.conditions else None,
-        facts=_facts(command.facts),
-        via=command.via,
-        quote_set=command.quote_set,
-        maker_fee_bps=command.maker_fee_bps,
-        taker_fee_bps=command.taker_fee_bps,
-    )
-
-
-def _conditions(wanted: Conditions | None) -> rules.Conditions | None:
-    """None when nothing is asked of the other side (a link alone is kept elsewhere)."""
-    if wanted is None:
-        return None
-    found = rules.Conditions(
-        wanted.min_tier,
-        wanted.min_trades,
-        wanted.min_completion_bps,
-        wanted.min_age_ms,
-        wanted.first_trade_max,
-        tuple(wanted.regions),
-    )
-    return None if found == rules.Conditions() else found
-
-
-def _facts(known: Facts) -> rules.Facts | None:
-    found = rules.Facts(
-        known.tier, known.trades, known.completion_bps, known.since_ms, known.region
-    )
-    return None if found == rules.NOTHING_KNOWN else found

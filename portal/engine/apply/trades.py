@@ -3,6 +3,7 @@
 from typing import Any
 
 from portal.core.errors import Conflict, InvalidInput, NotFound
+from portal.engine.apply.posting import unhold
 from portal.engine.commands import (
     CancelTrade,
     ClearTrade,
@@ -225,8 +226,7 @@ def _share(trade: TradeState, command: Resolve) -> int:
 
 def _give_back(state: ShardState, trade: TradeState, units: int) -> None:
     if units:
-        move = ledger.unhold(trade.seller_id, trade.base, units)
-        state.move("unhold", *move, trade_id=trade.id)
+        unhold(state, trade.seller_id, trade.base, units, trade_id=trade.id)
 
 
 def _party(trade: TradeState, user: int) -> Actor:
@@ -260,10 +260,7 @@ def _move(
         actor,
         kind,
         f"trade:{trade.id}",
-        event=event.value,
-        came_from=came_from,
-        reason=reason,
-        **data,
+        {"event": event.value, "came_from": came_from, "reason": reason, **data},
     )
 
 

@@ -1,13 +1,30 @@
 """Money at the edges: what is read, what is refused, and how it is written."""
 
+from fractions import Fraction
+from math import ceil
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.core.errors import InvalidInput
-from portal.core.money import MAX_UNITS, Asset, Money, bps_up, parse_units, quote_units
+from portal.core.money import (
+    MAX_UNITS,
+    Asset,
+    Money,
+    bps_up,
+    parse_units,
+    quote_units,
+    too_many,
+)
 
 USDT = Asset("USDT", 6)
+# Around the powers of two at which compiled code counts in another way.
+_SIZES = st.one_of(
+    st.integers(0, MAX_UNITS),
+    st.builds(lambda bits, away: max(0, 2**bits + away), st.integers(0, 63), st.integers(-2, 2)),
+)
+_PLACES = st.integers(0, 18)
 
 
 @given(st.integers(-MAX_UNITS, MAX_UNITS), st.integers(0, 18))
@@ -66,3 +83,23 @@ def test_what_a_buyer_pays_is_rounded_up_by_less_than_a_cent(quantity: int, pric
 @given(st.integers(0, 10**18), st.integers(0, 10_000))
 def test_a_reserve_is_never_short(units: int, bps: int) -> None:
     assert bps_up(units, bps) * 10_000 >= units * bps
+
+
+@given(_SIZES, _SIZES, _PLACES, _PLACES, _PLACES)
+def test_a_cost_is_exact_at_any_size(
+    quantity: int, price: int, base: int, price_places: int, quote: int
+) -> None:
+    paid = quote_units(
+        quantity, price, base_places=base, price_places=price_places, quote_places=quote
+    )
+    assert paid == ceil(Fraction(quantity * price * 10**quote, 10 ** (base + price_places)))
+
+
+@given(_SIZES, st.integers(0, 20_000))
+def test_a_share_is_exact_at_any_size(units: int, bps: int) -> None:
+    assert bps_up(units, bps) == ceil(Fraction(units * bps, 10_000))
+
+
+@given(_SIZES, st.sampled_from((1, -1)))
+def test_what_can_be_counted_ends_at_64_bits(units: int, sign: int) -> None:
+    assert too_many(units * sign) == (units > MAX_UNITS)
