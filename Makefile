@@ -36,9 +36,9 @@ CONTRACT_SOURCES := $(shell find contracts -type f \
 H5_SOURCES := $(shell find h5_client -type f \
 	-not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-RULE_SOURCES := portal/compiling.py $(wildcard portal/engine/apply/*.py) $(addprefix portal/engine/,$(addsuffix .py,batcher intake used_keys wire)) \
-	portal/engine/ids.py portal/engine/open_orders.py portal/engine/state.py portal/ledger/rules.py \
-	$(addprefix portal/orders/,$(addsuffix .py,book conditions lanes matcher rules timers walk))
+# What is compiled is listed there, a module a line.
+RULE_SOURCES := portal/compiling.py $(patsubst %,portal/%.py,$(shell \
+	sed -n 's/^    "\([a-z_/]*\)",$$/\1/p' portal/compiling.py))
 
 .PHONY: help run setup test test-crash check lock clean
 
@@ -126,7 +126,7 @@ lock: $(VENV)/.installed
 	@$(SAY) "requirements/lock.txt is up to date; commit it with setup.cfg"
 
 clean:
-	rm -rf portal/orders/*.so
+	find portal -name '*.so' -delete
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		contracts/node_modules contracts/out contracts/cache \
 		h5_client/node_modules h5_client/dist
