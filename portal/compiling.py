@@ -19,6 +19,7 @@ from types import ModuleType
 
 # Paths below portal/, without `.py`: what an order touches between its command and its effects.
 MODULES = (
+    "core/hashchain",
     "engine/apply/__init__",
     "engine/apply/amending",
     "engine/apply/auction",
@@ -32,9 +33,14 @@ MODULES = (
     "engine/apply/order_checks",
     "engine/apply/orders",
     "engine/apply/trades",
+    "engine/chaining",
+    "engine/copying",
     "engine/ids",
     "engine/open_orders",
+    "engine/proof",
+    "engine/sealing",
     "engine/state",
+    "engine/updating",
     "ledger/rules",
     "orders/book",
     "orders/conditions",
@@ -43,6 +49,7 @@ MODULES = (
     "orders/rules",
     "orders/timers",
     "orders/walk",
+    "trades/rules",
 )
 _GROUP = "compiled__mypyc"
 _SUFFIX = EXTENSION_SUFFIXES[0]
