@@ -9,16 +9,19 @@ from typing import Any, Final
 import orjson
 
 START: Final = "0" * 64
+_SORTED: Final = orjson.OPT_SORT_KEYS
+_dumps: Final = orjson.dumps
+_sha256: Final = sha256
 
 
 def canonical(value: Any) -> bytes:
     """JSON with sorted keys and no spaces: the same bytes for the same value, always."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return _dumps(value, None, _SORTED)
 
 
 def link(previous: str, content: bytes) -> str:
     """SHA-256 over the previous link's hex digest and this link's content."""
-    return sha256(previous.encode() + b"\n" + content).hexdigest()
+    return _sha256(b"\n".join([previous.encode(), content])).hexdigest()
 
 
 def event_hash(

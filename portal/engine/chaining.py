@@ -7,31 +7,30 @@ with the same results.
 
 from typing import Final
 
-import orjson
-
 from portal.core.hashchain import canonical, link
-from portal.engine.copying import escaped, statement, whole
+from portal.engine.copying import Texts, escaped, statement, whole
 from portal.engine.state import EventRow
 from portal.engine.store import Copy
 
+_BACKSLASH: Final = ord("\\")
 EVENT_COLUMNS: Final = ("stream", "seq", *EventRow._fields, "previous", "hash")
 
 
 def event_copy(stream: str, after: int, previous: str, events: list[EventRow]) -> tuple[Copy, str]:
     """Some events as COPY and the hash of the last; `previous` is that of the event `after`."""
     lines: list[str] = []
-    fixed, seq = escaped(stream), after
+    texts, fixed, seq = Texts(), escaped(stream), after
     for event in events:
         at_ms, actor, kind, subject, data = event
         seq += 1
-        front, said = orjson.dumps([stream, seq, at_ms, actor, kind, subject]), canonical(data)
-        hash_ = link(previous, b"%b,%b]" % (front[:-1], said))
+        front, said = canonical([stream, seq, at_ms, actor, kind, subject]), canonical(data)
+        hash_ = link(previous, b"".join([front[:-1], b",", said, b"]"]))
         shown = said.decode()
-        if b"\\" in front or b"\\" in said:  # JSON escapes all that COPY does.
+        if _BACKSLASH in front or _BACKSLASH in said:  # JSON escapes all that COPY does.
             actor, kind, subject = escaped(actor), escaped(kind), escaped(subject)
             shown = shown.replace("\\", "\\\\")
         lines.append(
-            f"{fixed}\t{seq}\t{at_ms}\t{actor}\t{kind}\t{subject}\t{shown}\t{previous}\t{hash_}"
+            f"{fixed}\t{seq}\t{texts.time(at_ms)}\t{actor}\t{kind}\t{subject}\t{shown}\t{previous}\t{hash_}"
         )
         previous = hash_
     return (_EVENTS, whole(lines)), previous

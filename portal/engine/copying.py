@@ -18,20 +18,29 @@ from portal.trades.rules import TradeState
 
 _NULL: Final = "\\N"
 ORDER_ALWAYS: Final = (
-    *("shard", "id", "owner_id", "market_id", "side", "order_type", "price_kind", "price_ticks"),
-    *("quantity", "remaining", "min_trade", "max_trade", "methods", "accounts", "tif"),
-    *("max_fee_bps", "held", "status", "created_ms", "updated_ms", "priority", "post_only"),
-    *("stp", "shared", "hours", "maker_fee_bps", "taker_fee_bps"),
+    *("shard", "market_id", "order_type", "price_kind", "tif", "stp", "post_only"),
+    *("shared", "maker_fee_bps", "taker_fee_bps", "max_fee_bps", "hours", "id", "owner_id", "side"),
+    *("price_ticks", "quantity", "remaining", "min_trade", "max_trade", "methods", "accounts"),
+    *("held", "status", "created_ms", "updated_ms", "priority"),
 )
 ORDER_SELDOM: Final = (
     *("margin_bps", "reason", "authority", "take_order", "floor_ticks", "ceiling_ticks"),
     *("expires_ms", "conditions", "link", "facts", "via", "quote_set", "paused"),
 )
 TRADE_ALWAYS: Final = (
-    *("shard", "id", "market_id", "base", "quote", "escrow", "maker_order_id", "taker_order_id"),
-    *("maker_side", "buyer_id", "seller_id", "method", "quantity", "price_ticks"),
-    *("fiat_units", "reserved", "max_buyer_fee", "buyer_fee", "seller_fee", "escrow_units"),
-    *("state", "locked", "settled", "created_ms", "updated_ms"),
+    *("shard", "market_id", "base", "quote", "escrow", "state", "locked"),
+    *(
+        "settled",
+        "id",
+        "maker_order_id",
+        "taker_order_id",
+        "buyer_id",
+        "seller_id",
+        "maker_side",
+        "method",
+    ),
+    *("quantity", "price_ticks", "fiat_units", "reserved", "max_buyer_fee", "buyer_fee"),
+    *("seller_fee", "escrow_units", "created_ms", "updated_ms"),
 )
 TRADE_SELDOM: Final = (
     *("buyer_account_id", "seller_account_id", "authority", "index_ticks", "quote_id"),
@@ -43,15 +52,16 @@ ACCOUNT_COLUMNS: Final = ("shard", *AccountKey._fields, "id", "balance")
 KEY_COLUMNS: Final = ("shard", "day", "key", "seq")
 
 
-class _Texts:
-    """Texts as COPY takes them; a batch says the same few over and over."""
+class Texts:
+    """Values as COPY takes them. A batch says the same few over and over: they are kept."""
 
-    __slots__ = ("_json", "_known", "_objects")
+    __slots__ = ("_json", "_known", "_ms", "_ms_text", "_objects")
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
         self._json: dict[tuple[str, ...], str] = {}
         self._objects: dict[int, str] = {}
+        self._ms, self._ms_text = 0, "0"
 
     def known(self, text: str) -> str:
         """A text out of few."""
@@ -59,6 +69,12 @@ class _Texts:
         if found is None:
             found = self._known[text] = escaped(text)
         return found
+
+    def time(self, ms: int) -> str:
+        """A time, mostly the same as the one before."""
+        if ms != self._ms:
+            self._ms, self._ms_text = ms, str(ms)
+        return self._ms_text
 
     def list(self, texts: tuple[str, ...]) -> str:
         """A list out of few, as JSON."""
@@ -79,11 +95,14 @@ class _Texts:
 
 
 def order_copy(shard: str, orders: list[OrderState]) -> Copy:
-    """New orders."""
-    texts, first, more = _Texts(), escaped(shard), False
-    lines = []
+    """New orders; there must be some."""
+    texts, more, last = Texts(), False, orders[0]
+    lines: list[str] = []
+    kind = _order_kind(shard, last)
     for order in orders:
-        lines.append(f"{first}\t{_order_always(order, texts)}")
+        if not _same_kind(order, last):
+            kind, last = _order_kind(shard, order), order
+        lines.append(_order_always(kind, order, texts))
         more = more or _order_says_more(order)
     if not more:
         return _ORDERS, whole(lines)
@@ -93,11 +112,14 @@ def order_copy(shard: str, orders: list[OrderState]) -> Copy:
 
 
 def trade_copy(shard: str, trades: list[TradeState]) -> Copy:
-    """New trades."""
-    texts, first, more = _Texts(), escaped(shard), False
-    lines = []
+    """New trades; there must be some."""
+    texts, more, last = Texts(), False, trades[0]
+    lines: list[str] = []
+    kind = _trade_kind(shard, last)
     for trade in trades:
-        lines.append(f"{first}\t{_trade_always(trade, texts)}")
+        if not _same_terms(trade, last):
+            kind, last = _trade_kind(shard, trade), trade
+        lines.append(_trade_always(kind, trade, texts))
         more = more or _trade_says_more(trade)
     if not more:
         return _TRADES, whole(lines)
@@ -108,12 +130,12 @@ def trade_copy(shard: str, trades: list[TradeState]) -> Copy:
 
 def transfer_copy(shard: str, transfers: list[TransferRow]) -> Copy:
     """Transfers of money."""
-    texts, first = _Texts(), escaped(shard)
+    texts, first = Texts(), escaped(shard)
     lines = []
     for transfer in transfers:
         id_, seq, at_ms, kind, giver, taker, amount, left, has, order, trade, reference = transfer
         lines.append(
-            f"{first}\t{id_}\t{seq}\t{at_ms}\t{texts.known(kind)}\t{giver}\t{taker}\t{amount}"
+            f"{first}\t{id_}\t{seq}\t{texts.time(at_ms)}\t{texts.known(kind)}\t{giver}\t{taker}\t{amount}"
             f"\t{left}\t{has}\t{_number(order)}\t{_number(trade)}\t{_text(reference)}"
         )
     return _TRANSFERS, whole(lines)
@@ -153,17 +175,44 @@ def whole(lines: list[str]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _order_always(order: OrderState, texts: _Texts) -> str:
+def _same_kind(order: OrderState, other: OrderState) -> bool:
     return (
-        f"{order.id}\t{order.owner_id}\t{texts.known(order.market_id)}\t{texts.known(order.side)}"
-        f"\t{texts.known(order.order_type)}\t{texts.known(order.price_kind)}"
-        f"\t{_number(order.price_ticks)}\t{order.quantity}\t{order.remaining}\t{order.min_trade}"
-        f"\t{order.max_trade}\t{texts.list(order.methods)}\t{texts.object(order.accounts)}"
-        f"\t{texts.known(order.tif)}\t{order.max_fee_bps}\t{order.held}"
-        f"\t{texts.known(order.status)}\t{order.created_ms}\t{order.updated_ms}\t{order.priority}"
-        f"\t{_truth(order.post_only)}\t{texts.known(order.stp)}\t{_truth(order.shared)}"
-        f"\t{_json(order.hours) if order.hours else '[]'}"
-        f"\t{order.maker_fee_bps}\t{order.taker_fee_bps}"
+        order.market_id == other.market_id
+        and order.order_type == other.order_type
+        and order.price_kind == other.price_kind
+        and order.tif == other.tif
+        and order.stp == other.stp
+        and order.post_only == other.post_only
+        and order.shared == other.shared
+        and order.maker_fee_bps == other.maker_fee_bps
+        and order.taker_fee_bps == other.taker_fee_bps
+        and order.max_fee_bps == other.max_fee_bps
+        and not order.hours
+        and not other.hours
+    )
+
+
+def _order_kind(shard: str, order: OrderState) -> str:
+    return (
+        f"{escaped(shard)}\t{escaped(order.market_id)}"
+        f"\t{escaped(order.order_type)}\t{escaped(order.price_kind)}\t{escaped(order.tif)}"
+        f"\t{escaped(order.stp)}\t{_truth(order.post_only)}\t{_truth(order.shared)}"
+        f"\t{order.maker_fee_bps}\t{order.taker_fee_bps}\t{order.max_fee_bps}"
+        f"\t{_json(order.hours)}\t"
+    )
+
+
+def _order_always(kind: str, order: OrderState, texts: Texts) -> str:
+    id_, quantity, remaining, held = order.id, order.quantity, order.remaining, order.held
+    name, size = str(id_), str(quantity)
+    return (
+        f"{kind}{name}\t{order.owner_id}\t{texts.known(order.side)}\t{_number(order.price_ticks)}\t{size}"
+        f"\t{size if remaining == quantity else _amount(remaining)}\t{order.min_trade}"
+        f"\t{size if order.max_trade == quantity else str(order.max_trade)}"
+        f"\t{texts.list(order.methods)}\t{texts.object(order.accounts)}\t{_amount(held)}"
+        f"\t{texts.known(order.status)}\t{texts.time(order.created_ms)}"
+        f"\t{texts.time(order.updated_ms)}"
+        f"\t{name if order.priority == id_ else str(order.priority)}"
     )
 
 
@@ -196,16 +245,36 @@ def _order_seldom(order: OrderState) -> str:
     )
 
 
-def _trade_always(trade: TradeState, texts: _Texts) -> str:
+def _same_terms(trade: TradeState, other: TradeState) -> bool:
     return (
-        f"{trade.id}\t{texts.known(trade.market_id)}\t{texts.known(trade.base)}"
-        f"\t{texts.known(trade.quote)}\t{texts.known(trade.escrow)}\t{trade.maker_order_id}"
-        f"\t{trade.taker_order_id}\t{texts.known(trade.maker_side)}\t{trade.buyer_id}"
-        f"\t{trade.seller_id}\t{texts.known(trade.method)}\t{trade.quantity}\t{trade.price_ticks}"
-        f"\t{trade.fiat_units}\t{trade.reserved}\t{trade.max_buyer_fee}\t{trade.buyer_fee}"
-        f"\t{trade.seller_fee}\t{trade.escrow_units}\t{escaped(trade.state)}"
-        f"\t{_truth(trade.locked)}\t{_truth(trade.settled)}\t{trade.created_ms}"
-        f"\t{trade.updated_ms}"
+        trade.market_id == other.market_id
+        and trade.base == other.base
+        and trade.quote == other.quote
+        and trade.escrow == other.escrow
+        and trade.state == other.state
+        and trade.locked == other.locked
+        and trade.settled == other.settled
+    )
+
+
+def _trade_kind(shard: str, trade: TradeState) -> str:
+    return (
+        f"{escaped(shard)}\t{escaped(trade.market_id)}\t{escaped(trade.base)}"
+        f"\t{escaped(trade.quote)}\t{escaped(trade.escrow)}"
+        f"\t{escaped(trade.state)}\t{_truth(trade.locked)}\t{_truth(trade.settled)}\t"
+    )
+
+
+def _trade_always(kind: str, trade: TradeState, texts: Texts) -> str:
+    quantity, reserved = trade.quantity, trade.reserved
+    size = str(quantity)
+    return (
+        f"{kind}{trade.id}\t{trade.maker_order_id}\t{trade.taker_order_id}\t{trade.buyer_id}"
+        f"\t{trade.seller_id}\t{texts.known(trade.maker_side)}\t{texts.known(trade.method)}\t{size}\t{trade.price_ticks}"
+        f"\t{trade.fiat_units}\t{size if reserved == quantity else str(reserved)}"
+        f"\t{_amount(trade.max_buyer_fee)}\t{_amount(trade.buyer_fee)}"
+        f"\t{_amount(trade.seller_fee)}\t{_amount(trade.escrow_units)}"
+        f"\t{texts.time(trade.created_ms)}\t{texts.time(trade.updated_ms)}"
     )
 
 
@@ -241,6 +310,10 @@ def _trade_seldom(trade: TradeState) -> str:
 
 def _number(value: int | None) -> str:
     return _NULL if value is None else str(value)
+
+
+def _amount(value: int) -> str:
+    return str(value) if value else "0"
 
 
 def _truth(value: bool) -> str:

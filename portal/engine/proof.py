@@ -21,10 +21,10 @@ class Unbalanced(RuntimeError):
     """The ledger and the open orders and trades disagree: nothing may be written."""
 
 
-class _Pocket:
-    """The claims on all accounts of one kind and asset.
+class _Claims:
+    """The claims on all accounts of one asset and kind.
 
-    `claims` are by order or trade: their ids come from one counter. `totals` are by owner; an
+    `claims` are by order or trade, whose ids come from one counter; `totals` are by owner. An
     order or trade keeps its owner.
     """
 
@@ -46,6 +46,15 @@ class _Pocket:
         self.totals[owner] = self.totals.get(owner, 0) + claim - old
 
 
+class _Asset:
+    """What is claimed of one asset."""
+
+    __slots__ = ("escrow", "held")
+
+    def __init__(self) -> None:
+        self.held, self.escrow = _Claims(), _Claims()
+
+
 class Proof:
     """The claims on every held and escrow account, kept in step with what is written."""
 
@@ -57,8 +66,7 @@ class Proof:
     ) -> None:
         """`assets`: the base and the quote of each market; it may grow later."""
         self._assets = assets
-        self._held: dict[str, _Pocket] = {}
-        self._escrow: dict[str, _Pocket] = {}
+        self._claimed: dict[str, _Asset] = {}
         for order in orders:
             self._count_order(order)
         for trade in trades:
@@ -74,28 +82,32 @@ class Proof:
             self._count_trade(trade)
         for key, account in changes.accounts.items():
             owner, asset, kind = key
-            if kind != HELD and kind != ESCROW:
+            if kind == HELD:
+                claimed = self._of(asset).held.totals.get(owner, 0)
+            elif kind == ESCROW:
+                claimed = self._of(asset).escrow.totals.get(owner, 0)
+            else:
                 continue
-            claimed = self._pocket(kind, asset).totals.get(owner, 0)
             if claimed != account.balance:
                 raise Unbalanced(f"{key} holds {account.balance}, {claimed} are claimed of it")
 
     def _count_order(self, order: OrderState) -> None:
         base, quote = self._assets[order.market_id]
         claim = order.held if order.status == OPEN else 0
-        pocket = self._pocket(HELD, base if order.side == SELL else quote)
-        pocket.set(order.id, order.owner_id, claim)
+        asset = self._of(base if order.side == SELL else quote)
+        asset.held.set(order.id, order.owner_id, claim)
 
     def _count_trade(self, trade: TradeState) -> None:
         """Its reservation until it is locked, then the escrow until it is settled."""
-        held, escrow = self._pocket(HELD, trade.base), self._pocket(ESCROW, trade.base)
-        open_, locked = not trade.closed, trade.locked
-        held.set(trade.id, trade.seller_id, trade.reserved if open_ and not locked else 0)
-        escrow.set(trade.id, trade.seller_id, trade.escrow_units if open_ and locked else 0)
+        asset, over, locked = self._of(trade.base), trade.closed, trade.locked
+        held = 0 if over or locked else trade.reserved
+        asset.held.set(trade.id, trade.seller_id, held)
+        asset.escrow.set(
+            trade.id, trade.seller_id, trade.escrow_units if locked and not over else 0
+        )
 
-    def _pocket(self, kind: str, asset: str) -> _Pocket:
-        pockets = self._held if kind == HELD else self._escrow
-        pocket = pockets.get(asset)
-        if pocket is None:
-            pocket = pockets[asset] = _Pocket()
-        return pocket
+    def _of(self, name: str) -> _Asset:
+        asset = self._claimed.get(name)
+        if asset is None:
+            asset = self._claimed[name] = _Asset()
+        return asset
