@@ -11,9 +11,12 @@ import orjson
 
 from portal.core.hashchain import link
 from portal.engine import ids
-from portal.engine.chaining import event_copy
 from portal.engine.columns import json_text
-from portal.engine.copying import account_copy, key_copy, order_copy, trade_copy, transfer_copy
+from portal.engine.copying.events import event_copy
+from portal.engine.copying.keys import key_copy
+from portal.engine.copying.ledger import account_copy, transfer_copy
+from portal.engine.copying.orders import order_copy
+from portal.engine.copying.trades import trade_copy
 from portal.engine.state import AccountState, Changes
 from portal.engine.store import CHANNEL, Copy, Head, SealedBatch, Statement, stream_name
 from portal.engine.updating import balance_update, order_update, trade_update

@@ -8,7 +8,7 @@ with the same results.
 from typing import Final
 
 from portal.core.hashchain import canonical, link
-from portal.engine.copying import Texts, escaped, statement, whole
+from portal.engine.copying.texts import Texts, escaped, statement, whole
 from portal.engine.state import EventRow
 from portal.engine.store import Copy
 
@@ -30,7 +30,8 @@ def event_copy(stream: str, after: int, previous: str, events: list[EventRow]) -
             actor, kind, subject = escaped(actor), escaped(kind), escaped(subject)
             shown = shown.replace("\\", "\\\\")
         lines.append(
-            f"{fixed}\t{seq}\t{texts.time(at_ms)}\t{actor}\t{kind}\t{subject}\t{shown}\t{previous}\t{hash_}"
+            f"{fixed}\t{seq}\t{texts.time(at_ms)}\t{actor}\t{kind}\t{subject}\t{shown}"
+            f"\t{previous}\t{hash_}"
         )
         previous = hash_
     return (_EVENTS, whole(lines)), previous

@@ -1,0 +1,42 @@
+"""New accounts and transfers as COPY.
+
+Compiled by mypyc where a C compiler is there, with the same results.
+"""
+
+from typing import Final
+
+from portal.engine.copying.texts import Texts, escaped, number, statement, text, whole
+from portal.engine.state import AccountState, TransferRow
+from portal.engine.store import Copy
+from portal.ledger.rules import AccountKey
+
+TRANSFER_COLUMNS: Final = ("shard", *TransferRow._fields)
+ACCOUNT_COLUMNS: Final = ("shard", *AccountKey._fields, "id", "balance")
+
+
+def transfer_copy(shard: str, transfers: list[TransferRow]) -> Copy:
+    """Transfers of money."""
+    texts, first = Texts(), escaped(shard)
+    lines = []
+    for transfer in transfers:
+        id_, seq, at_ms, kind, giver, taker, amount, left, has, order, trade, reference = transfer
+        lines.append(
+            f"{first}\t{id_}\t{seq}\t{texts.time(at_ms)}\t{texts.known(kind)}\t{giver}\t{taker}\t{amount}"
+            f"\t{left}\t{has}\t{number(order)}\t{number(trade)}\t{text(reference)}"
+        )
+    return _TRANSFERS, whole(lines)
+
+
+def account_copy(shard: str, accounts: list[tuple[AccountKey, AccountState]]) -> Copy:
+    """New accounts."""
+    first, lines = escaped(shard), []
+    for key, account in accounts:
+        owner, asset, kind = key
+        lines.append(
+            f"{first}\t{owner}\t{escaped(asset)}\t{escaped(kind)}\t{account.id}\t{account.balance}"
+        )
+    return _ACCOUNTS, whole(lines)
+
+
+_ACCOUNTS: Final = statement("account", ACCOUNT_COLUMNS)
+_TRANSFERS: Final = statement("transfer", TRANSFER_COLUMNS)
