@@ -1,8 +1,8 @@
 """What changed of rows that were there before, as UPDATEs from arrays.
 
 Changed orders and balances come with every batch, so their arrays are written by straight code;
-`portal.engine.columns` writes the same. Compiled by mypyc where a C compiler is there, with the
-same results.
+`portal.engine.columns` would write the same. Compiled by mypyc where a C compiler is there, with
+the same results.
 """
 
 from typing import Final

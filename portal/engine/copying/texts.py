@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from portal.core.hashchain import canonical
-from portal.engine.columns import ESCAPES
 
 NULL: Final = "\\N"
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 class Texts:
@@ -51,7 +51,7 @@ class Texts:
 def escaped(text: str) -> str:
     """A text as COPY takes it."""
     if "\\" in text or not text.isprintable():
-        return text.translate(ESCAPES)
+        return text.translate(_ESCAPES)
     return text
 
 

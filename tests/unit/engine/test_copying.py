@@ -1,4 +1,4 @@
-"""Rows by straight code are what the general writer of columns makes of them."""
+"""Rows by straight code are what PostgreSQL's manual makes of them, value by value."""
 
 import re
 from collections.abc import Sequence
@@ -26,6 +26,7 @@ from portal.orders.models import Order
 from portal.orders.rules import ORDER_FIELDS, OrderState
 from portal.trades.models import Trade
 from portal.trades.rules import TRADE_FIELDS, State, TradeState
+from tests.unit.engine.plain_lines import plain_rows, plain_value
 
 SHARD = "a\tshard"
 NUMBERS = st.integers(-(2**63), 2**63 - 1)
@@ -77,28 +78,28 @@ EVENTS = st.builds(
 @settings(max_examples=300, deadline=None)
 def test_orders_of_any_values(orders: list[OrderState], repeated: bool) -> None:
     rows = orders * 2 if repeated else orders
-    assert _values(order_copy(SHARD, rows), Order) == _plainly(Order, rows, list(ORDER_FIELDS))
+    assert _values(order_copy(SHARD, rows), Order) == plain_rows(Order, rows, list(ORDER_FIELDS))
 
 
 @given(trades=st.lists(TRADES, min_size=1, max_size=4), repeated=st.booleans())
 @settings(max_examples=300, deadline=None)
 def test_trades_of_any_values(trades: list[TradeState], repeated: bool) -> None:
     rows = trades * 2 if repeated else trades
-    assert _values(trade_copy(SHARD, rows), Trade) == _plainly(Trade, rows, list(TRADE_FIELDS))
+    assert _values(trade_copy(SHARD, rows), Trade) == plain_rows(Trade, rows, list(TRADE_FIELDS))
 
 
 def test_a_state_of_the_table_is_written_as_its_text() -> None:
     values = {name: 1 if kind is int else "x" for name, kind in TRADE_FIELDS.items()}
     trade = TradeState(**{**values, "state": State.MATCHED, "locked": False, "settled": True})
     (row,) = _values(trade_copy(SHARD, [trade]), Trade)
-    assert (row["state"], row["locked"], row["settled"]) == ("matched", "False", "True")
+    assert (row["state"], row["locked"], row["settled"]) == ("matched", "f", "t")
 
 
 @given(rows=st.lists(TRANSFERS, min_size=1, max_size=4))
 @settings(max_examples=200, deadline=None)
 def test_transfers_of_any_values(rows: list[TransferRow]) -> None:
     names = list(TransferRow._fields)
-    assert _values(transfer_copy(SHARD, rows), Transfer) == _plainly(Transfer, rows, names)
+    assert _values(transfer_copy(SHARD, rows), Transfer) == plain_rows(Transfer, rows, names)
 
 
 @given(owner=NUMBERS, asset=TEXTS, kind=TEXTS, id_=NUMBERS, balance=NUMBERS)
@@ -107,23 +108,23 @@ def test_accounts_of_any_values(owner: int, asset: str, kind: str, id_: int, bal
     copy = account_copy(SHARD, [(AccountKey(owner, asset, kind), AccountState(id_, balance))])
     row = Account(id=id_, owner_id=owner, asset=asset, kind=kind, balance=balance)
     names = ["id", "owner_id", "asset", "kind", "balance"]
-    assert _values(copy, Account) == _plainly(Account, [row], names)
+    assert _values(copy, Account) == plain_rows(Account, [row], names)
 
 
 @given(keys=st.lists(st.tuples(TEXTS, NUMBERS), min_size=1, max_size=4))
 @settings(max_examples=100, deadline=None)
 def test_keys_of_any_text(keys: list[tuple[str, int]]) -> None:
     (_, lines) = key_copy(SHARD, 7, keys)
-    assert [row[2] for row in _cells(lines)] == [_escaped(key) for key, _ in keys]
+    assert [row[2] for row in _cells(lines)] == [plain_value(key) for key, _ in keys]
 
 
 @given(events=st.lists(EVENTS, min_size=1, max_size=4))
 @settings(max_examples=300, deadline=None)
 def test_events_are_chained_as_the_verifier_counts(events: list[EventRow]) -> None:
-    copy, last = event_copy("a stream", 5, START, events)
+    copy, last = event_copy(SHARD, 5, START, events)
     previous, seqs, hashes = START, range(6, 6 + len(events)), []
     for seq, event in zip(seqs, events, strict=True):
-        previous = event_hash(previous, stream="a stream", seq=seq, **event._asdict())
+        previous = event_hash(previous, stream=SHARD, seq=seq, **event._asdict())
         hashes.append(previous)
     rows = _values(copy, AuditEvent)
     assert last == hashes[-1]
@@ -131,10 +132,8 @@ def test_events_are_chained_as_the_verifier_counts(events: list[EventRow]) -> No
     assert [row["previous"] for row in rows] == [START, *hashes[:-1]]
     assert [row["seq"] for row in rows] == [str(seq) for seq in seqs]
     names = list(EventRow._fields)
-    wanted = _plainly(AuditEvent, events, names)
-    assert [{name: row[name] for name in names} for row in rows] == [
-        {name: row[name] for name in names} for row in wanted
-    ]
+    shown = [{name: row[name] for name in names} for row in rows]
+    assert shown == plain_rows(AuditEvent, events, names)
 
 
 @given(orders=st.lists(ORDERS, min_size=1, max_size=4))
@@ -144,32 +143,17 @@ def test_changed_orders_of_any_values(orders: list[OrderState]) -> None:
 
 
 def _values(copy: Copy, model: type[Base]) -> list[dict[str, str]]:
-    """What PostgreSQL gets for each column, NULL for those that are not named."""
+    """What PostgreSQL gets for each column but the shard, NULL for those that are not named."""
     statement, lines = copy
     names = re.findall(r"\w+", statement[statement.index("(") : statement.index(")")])
     nothing = {name: "\\N" for name, column in model.__table__.columns.items() if column.nullable}
-    truths = [str(column.type) == "BOOLEAN" for column in map(model.__table__.columns.get, names)]
     rows = []
     for cells in _cells(lines):
-        shown = [
-            {"t": "True", "f": "False"}[cell] if truth else cell
-            for cell, truth in zip(cells, truths, strict=True)
-        ]
-        rows.append(nothing | dict(zip(names, shown, strict=True)))
+        row = nothing | dict(zip(names, cells, strict=True))
+        assert row.pop("stream" if model is AuditEvent else "shard") == plain_value(SHARD)
+        rows.append(row)
     return rows
-
-
-def _plainly(model: type[Base], rows: list[Any], names: list[str]) -> list[dict[str, str]]:
-    first = "stream" if model is AuditEvent else "shard"
-    lines = Columns(model, names).lines(rows, SHARD)
-    return [dict(zip([first, *names], cells, strict=True)) for cells in _cells(lines)]
 
 
 def _cells(lines: bytes) -> list[list[str]]:
     return [line.split("\t") for line in lines.decode().removesuffix("\n").split("\n")]
-
-
-def _escaped(text: str) -> str:
-    for special, written in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
-        text = text.replace(special, written)
-    return text
