@@ -19,6 +19,7 @@ from types import ModuleType
 
 # Paths below portal/, without `.py`: what an order touches between its command and its effects.
 MODULES = (
+    "core/hashchain",
     "core/money",
     "engine/accounts",
     "engine/apply/__init__",
@@ -37,11 +38,20 @@ MODULES = (
     "engine/apply/posting",
     "engine/apply/trades",
     "engine/batcher",
+    "engine/copying/events",
+    "engine/copying/keys",
+    "engine/copying/ledger",
+    "engine/copying/orders",
+    "engine/copying/texts",
+    "engine/copying/trades",
     "engine/ids",
     "engine/intake",
     "engine/open_orders",
+    "engine/proof",
     "engine/rows",
+    "engine/sealing",
     "engine/state",
+    "engine/updating",
     "engine/used_keys",
     "engine/wire",
     "ledger/rules",
@@ -52,6 +62,7 @@ MODULES = (
     "orders/rules",
     "orders/timers",
     "orders/walk",
+    "trades/rules",
 )
 _GROUP = "compiled__mypyc"
 _SUFFIX = EXTENSION_SUFFIXES[0]

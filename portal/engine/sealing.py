@@ -1,62 +1,33 @@
 """A batch as statements: everything it changed, in the form in which it is written.
 
-Sealing happens in memory, at once: what is applied after it belongs to the next batch.
+Sealing happens in memory, at once: what is applied after it belongs to the next batch. Compiled
+by mypyc where a C compiler is there, with the same results.
 """
 
-from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Final
 
 import orjson
 
-from portal.audit.models import AuditEvent
-from portal.core.db import Base
-from portal.core.hashchain import event_hash, link
+from portal.core.hashchain import link
 from portal.engine import ids
 from portal.engine.accounts import AccountState
-from portal.engine.columns import Columns, field_names, json_text
-from portal.engine.models import CommandKey
-from portal.engine.rows import EventRow, TransferRow
+from portal.engine.columns import json_text
+from portal.engine.copying.events import event_copy
+from portal.engine.copying.keys import key_copy
+from portal.engine.copying.ledger import account_copy, transfer_copy
+from portal.engine.copying.orders import order_copy
+from portal.engine.copying.trades import trade_copy
 from portal.engine.state import Changes
 from portal.engine.store import CHANNEL, Copy, Head, SealedBatch, Statement, stream_name
-from portal.ledger.models import Account, Transfer
+from portal.engine.updating import balance_update, order_update, trade_update
 from portal.ledger.rules import AccountKey
-from portal.orders.models import Order
-from portal.orders.rules import OPEN, ORDER_FIELDS
-from portal.trades.models import Trade
+from portal.orders.rules import OPEN, OrderState
 from portal.trades.rules import TradeState
 
-_MAX_NOTICE = 7_900
-_MANY_CHANGES = 60
-
-
-class _KeyRow(NamedTuple):
-    key: str
-    day: int
-    seq: int
-
-
-class _BalanceRow(NamedTuple):
-    id: int
-    balance: int
-
-
-class _NewAccountRow(NamedTuple):
-    id: int
-    owner_id: int
-    asset: str
-    kind: str
-    balance: int
-
-
-class _Event(NamedTuple):
-    seq: int
-    at_ms: int
-    actor: str
-    kind: str
-    subject: str
-    data: dict[str, Any]
-    previous: str
-    hash: str
+_MAX_NOTICE: Final = 7_900
+_MANY_CHANGES: Final = 60
+_NewAccount = tuple[AccountKey, AccountState]
 
 
 def seal(
@@ -72,37 +43,41 @@ def seal(
     next_id: int,
 ) -> SealedBatch:
     """Turn a batch into statements. What is changed in memory after this is not part of it."""
+    first_new = head.next_id
+    orders, old_orders = _orders_by_age(changes.orders, first_new)
+    trades, old_trades = _trades_by_age(changes.trades, first_new)
+    accounts, balances = _accounts_by_age(changes.accounts, first_new)
+    copies: list[Copy] = []
+    if orders:
+        copies.append(order_copy(shard, orders))
+    if trades:
+        copies.append(trade_copy(shard, trades))
+    if accounts:
+        copies.append(account_copy(shard, accounts))
+    if changes.transfers:
+        copies.append(transfer_copy(shard, changes.transfers))
+    event_seq, event_hash = head.event_seq, head.event_hash
+    if changes.events:
+        copy, event_hash = event_copy(stream_name(shard), event_seq, event_hash, changes.events)
+        copies.append(copy)
+        event_seq += len(changes.events)
+    if keys:
+        copies.append(key_copy(shard, ids.day_of(at_ms), keys))
     hash_ = link(head.journal_hash, commands)
-    events = _chain(shard, head, changes.events)
-    ends = (events[-1].seq, events[-1].hash) if events else (head.event_seq, head.event_hash)
-    after = Head(head.number, head.epoch, last_seq, next_id, hash_, *ends)
-    accounts = changes.accounts.items()
-    new_orders, old_orders = _by_age(changes.orders, head.next_id)
-    new_trades, old_trades = _by_age(changes.trades, head.next_id)
-    day = ids.day_of(at_ms)
-    changed = orjson.dumps(_shown(new_orders, old_orders))
-    return SealedBatch(
-        head,
-        after,
-        at_ms,
-        tuple(key for key, _ in keys),
-        [
-            _journal_statement(shard, head, after, commands, answers, at_ms, changed),
-            *_market_statements(shard, changes),
-            *_update(_ORDER_CHANGES, old_orders),
-            *_update(_TRADE_CHANGES, old_trades),
-            *_update(_BALANCES, _balances(accounts, head.next_id)),
-            ("SELECT pg_notify(%s, %s)", (CHANNEL, notice(changes))),
-        ],
-        [
-            *_copy(_ORDERS, new_orders, shard=shard),
-            *_copy(_TRADES, new_trades, shard=shard),
-            *_copy(_NEW_ACCOUNTS, _new_accounts(accounts, head.next_id), shard=shard),
-            *_copy(_TRANSFERS, changes.transfers, shard=shard),
-            *_copy(_EVENTS, events, stream=stream_name(shard)),
-            *_copy(_KEYS, [_KeyRow(key, day, seq) for key, seq in keys], shard=shard),
-        ],
-    )
+    after = Head(head.number, head.epoch, last_seq, next_id, hash_, event_seq, event_hash)
+    changed = orjson.dumps(_shown(orders, old_orders))
+    statements = [
+        _journal_statement(shard, head, after, commands, answers, at_ms, changed),
+        *_market_statements(shard, changes),
+    ]
+    if old_orders:
+        statements.append(order_update(old_orders))
+    if old_trades:
+        statements.append(trade_update(old_trades))
+    if balances:
+        statements.append(balance_update(balances))
+    statements.append(("SELECT pg_notify(%s, %s)", (CHANNEL, notice(changes))))
+    return SealedBatch(head, after, at_ms, tuple([key for key, _ in keys]), statements, copies)
 
 
 def notice(changes: Changes) -> str:
@@ -121,55 +96,49 @@ def notice(changes: Changes) -> str:
     return text if len(text) < _MAX_NOTICE else '{"all":true}'
 
 
-def _chain(shard: str, head: Head, events: list[EventRow]) -> list[_Event]:
-    """The events as rows, each chained to the one before."""
-    stream, previous, rows = stream_name(shard), head.event_hash, []
-    for seq, event in enumerate(events, head.event_seq + 1):
-        digest = event_hash(previous, stream=stream, seq=seq, **event._asdict())
-        said = (event.at_ms, event.actor, event.kind, event.subject, event.data)
-        rows.append(_Event(seq, *said, previous, digest))
-        previous = digest
-    return rows
-
-
-def _by_age(rows: dict[int, Any], first_new: int) -> tuple[list[Any], list[Any]]:
-    """Rows that this batch made, and rows that were there: ids only ever rise."""
-    new = [row for id_, row in rows.items() if id_ >= first_new]
-    old = [row for id_, row in rows.items() if id_ < first_new]
+def _orders_by_age(
+    orders: dict[int, OrderState], first_new: int
+) -> tuple[list[OrderState], list[OrderState]]:
+    """Those that this batch made, and those that were there: ids only ever rise."""
+    new: list[OrderState] = []
+    old: list[OrderState] = []
+    for id_, order in orders.items():
+        if id_ >= first_new:
+            new.append(order)
+        else:
+            old.append(order)
     return new, old
 
 
-def _shown(new: list[Any], old: list[Any]) -> list[int]:
+def _trades_by_age(
+    trades: dict[int, TradeState], first_new: int
+) -> tuple[list[TradeState], list[TradeState]]:
+    new: list[TradeState] = []
+    old: list[TradeState] = []
+    for id_, trade in trades.items():
+        if id_ >= first_new:
+            new.append(trade)
+        else:
+            old.append(trade)
+    return new, old
+
+
+def _accounts_by_age(
+    accounts: dict[AccountKey, AccountState], first_new: int
+) -> tuple[list[_NewAccount], list[AccountState]]:
+    new: list[_NewAccount] = []
+    old: list[AccountState] = []
+    for key, account in accounts.items():
+        if account.id >= first_new:
+            new.append((key, account))
+        else:
+            old.append(account)
+    return new, old
+
+
+def _shown(new: list[OrderState], old: list[OrderState]) -> list[int]:
     """The orders that whoever shows open orders has to look at again."""
     return [order.id for order in new if order.status == OPEN] + [order.id for order in old]
-
-
-def _new_accounts(
-    accounts: Collection[tuple[AccountKey, AccountState]], first_new: int
-) -> list[_NewAccountRow]:
-    return [
-        _NewAccountRow(account.id, *key, account.balance)
-        for key, account in accounts
-        if account.id >= first_new
-    ]
-
-
-def _balances(
-    accounts: Collection[tuple[AccountKey, AccountState]], first_new: int
-) -> list[_BalanceRow]:
-    return [
-        _BalanceRow(account.id, account.balance)
-        for _, account in accounts
-        if account.id < first_new
-    ]
-
-
-def _update(columns: tuple[Columns, str], rows: Sequence[Any]) -> list[Statement]:
-    return [(columns[1], columns[0].arrays(rows))] if rows else []
-
-
-def _copy(columns: Columns, rows: Sequence[Any], **fixed: str) -> list[Copy]:
-    return [(columns.copy(*fixed), columns.lines(rows, *fixed.values()))] if rows else []
 
 
 def _journal_statement(
@@ -227,64 +196,3 @@ _MARKET_UPSERT = (
     " index_reason = EXCLUDED.index_reason, quote_id = EXCLUDED.quote_id,"
     " index_until_ms = EXCLUDED.index_until_ms"
 )
-# What never changes after an order or a trade was made.
-_ORDER_FIXED = {
-    "owner_id",
-    "market_id",
-    "side",
-    "order_type",
-    "price_kind",
-    "methods",
-    "accounts",
-    "tif",
-    "max_fee_bps",
-    "authority",
-    "take_order",
-    "created_ms",
-    "post_only",
-    "stp",
-    "shared",
-    "hours",
-    "conditions",
-    "facts",
-    "link",
-    "via",
-    "quote_set",
-    "maker_fee_bps",
-    "taker_fee_bps",
-}
-_TRADE_CHANGING = {
-    "id",
-    "buyer_fee",
-    "seller_fee",
-    "fee_note",
-    "escrow_units",
-    "to_buyer",
-    "state",
-    "reason",
-    "timer",
-    "deadline_ms",
-    "payment_deadline_ms",
-    "locked",
-    "settled",
-    "lock_reference",
-    "settle_reference",
-    "payment_proof",
-    "updated_ms",
-}
-
-
-def _changing(model: type[Base], names: Sequence[str]) -> tuple[Columns, str]:
-    columns = Columns(model, names)
-    return columns, columns.update()
-
-
-_ORDERS = Columns(Order, tuple(ORDER_FIELDS))
-_ORDER_CHANGES = _changing(Order, [name for name in ORDER_FIELDS if name not in _ORDER_FIXED])
-_TRADES = Columns(Trade, field_names(TradeState))
-_TRADE_CHANGES = _changing(Trade, sorted(_TRADE_CHANGING))
-_TRANSFERS = Columns(Transfer, TransferRow._fields)
-_EVENTS = Columns(AuditEvent, _Event._fields)
-_KEYS = Columns(CommandKey, _KeyRow._fields)
-_NEW_ACCOUNTS = Columns(Account, _NewAccountRow._fields)
-_BALANCES = _changing(Account, _BalanceRow._fields)

@@ -1,10 +1,8 @@
 """A shard in memory, and what a command changed in it."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
-
-import msgspec
 
 from portal.core.errors import Conflict, InvalidInput, NotFound
 from portal.core.money import too_many
@@ -296,6 +294,4 @@ class ShardState:
 
 def plain(row: Any) -> Any:
     """An order, trade or terms in plain values, for comparing and storing."""
-    if isinstance(row, OrderState):
-        return row.as_dict()
-    return asdict(row) if is_dataclass(row) else msgspec.structs.asdict(row)  # type: ignore[arg-type]
+    return row.as_dict() if isinstance(row, OrderState | TradeState) else asdict(row)

@@ -1,6 +1,6 @@
 """The sequencer on a real PostgreSQL: nothing lost, nothing twice, nobody else writes."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 import pytest
@@ -10,18 +10,13 @@ from portal.core.clock import now_ms
 from portal.core.db import Database
 from portal.core.errors import Conflict, InvalidInput, PortalError, Unavailable
 from portal.engine import apply, replay
-from portal.engine.columns import Columns
-from portal.engine.models import CommandKey
+from portal.engine.columns import text_array
+from portal.engine.copying.keys import key_copy
 from portal.engine.sequencer import NotApplied, Sequencer
 from portal.engine.store import Fenced
 from tests.factories.engine import ALICE, BOB, USDT, define_market, deposit, place_order, take
 
 pytestmark = pytest.mark.postgres
-
-
-class Entry(NamedTuple):
-    seq: int
-    key: str
 
 
 @pytest.fixture
@@ -253,11 +248,10 @@ def test_a_command_that_meets_a_defect_is_not_tried_again(
 
 def test_any_text_reaches_the_database_by_both_ways(database_url: str) -> None:
     texts = ["a\tb", "c\nd\re", "g\\h", "\\N", "", '"', "{}", "NULL", "ünï ✓ 😀", "a,b", "'"]
-    rows = [Entry(number, text) for number, text in enumerate(texts)]
-    columns = Columns(CommandKey, Entry._fields)
+    statement, lines = key_copy("main", 1, [(text, at) for at, text in enumerate(texts)])
     with psycopg.connect(database_url) as connection:
-        with connection.cursor().copy(columns.copy("shard", "day")) as copy:
-            copy.write(columns.lines(rows, "main", "1"))
+        with connection.cursor().copy(statement) as copy:
+            copy.write(lines)
         stored = connection.execute("SELECT key FROM command_key ORDER BY seq").fetchall()
-        (array,) = connection.execute("SELECT %s::text[]", (columns.arrays(rows)[1],)).fetchone()
+        (array,) = connection.execute("SELECT %s::text[]", (text_array(texts),)).fetchone()
     assert [key for (key,) in stored] == array == texts

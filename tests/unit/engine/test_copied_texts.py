@@ -1,23 +1,12 @@
 """Rows on their way into PostgreSQL: every text arrives as it was."""
 
-from typing import NamedTuple
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.engine.columns import Columns
-from portal.trades.models import DisputeStatement
+from portal.engine.copying.keys import key_copy
 
 TEXTS = st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
-NAMES = ("id", "trade_id", "user_id", "text")
-
-
-class Row(NamedTuple):
-    id: int
-    trade_id: int
-    user_id: int
-    text: str
 
 
 @pytest.mark.parametrize(
@@ -41,17 +30,17 @@ def test_any_text_survives(texts: list[str]) -> None:
 
 
 def test_one_row_of_one_value_is_one_line() -> None:
-    assert _lines(["x"]) == b"0\t1\t2\tx\n"
+    assert _lines(["x"]) == b"main\t1\tx\t0\n"
 
 
-def test_fixed_columns_stand_first() -> None:
-    columns = Columns(DisputeStatement, NAMES)
-    assert columns.copy("shard").startswith('COPY "dispute_statement" (shard, id, trade_id')
-    assert columns.lines([Row(0, 1, 2, "x")], "a\tb").startswith(b"a\\tb\t0\t1")
+def test_what_all_rows_share_stands_first() -> None:
+    statement, lines = key_copy("a\tb", 1, [("x", 2)])
+    assert statement == 'COPY "command_key" (shard, day, key, seq) FROM STDIN'
+    assert lines == b"a\\tb\t1\tx\t2\n"
 
 
 def _lines(texts: list[str]) -> bytes:
-    return Columns(DisputeStatement, NAMES).lines([Row(0, 1, 2, text) for text in texts])
+    return key_copy("main", 1, [(text, number) for number, text in enumerate(texts)])[1]
 
 
 def _read(lines: bytes) -> list[str]:
@@ -59,7 +48,7 @@ def _read(lines: bytes) -> list[str]:
     undo = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
     texts = []
     for line in lines.decode().removesuffix("\n").split("\n"):
-        raw, text, at = line.split("\t")[3], "", 0
+        raw, text, at = line.split("\t")[2], "", 0
         while at < len(raw):
             pair = raw[at : at + 2]
             text += undo.get(pair, raw[at])
