@@ -15,6 +15,7 @@ import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -70,12 +71,10 @@ class _Ask:
         self.answers: list[Answer | None] = [None] * len(commands)
         self.left = len(commands)
 
-    def answer(self, at: int, answer: Answer) -> None:
-        """Keep the first answer to the command number `at`."""
-        if self.answers[at] is not None:
-            return
-        self.answers[at] = answer
-        self.left -= 1
+    def answer(self, begin: int, answers: list[Answer]) -> None:
+        """Keep the answers to the commands from number `begin` on."""
+        self.answers[begin : begin + len(answers)] = answers
+        self.left -= len(answers)
         if not self.left:
             if self.done is not None:
                 self.done()
@@ -84,7 +83,9 @@ class _Ask:
                 self.future.set_result(self.answers)  # type: ignore[arg-type]
 
 
-_Item = tuple[_Ask, int]
+# Some commands of an ask that travel together: from one number up to before another. All its
+# parts are either in the queue or in one sent frame, so that each is answered once.
+_Part = tuple[_Ask, int, int]
 
 
 class StreamClient:
@@ -95,8 +96,9 @@ class StreamClient:
         self._token = settings.engine_token.get_secret_value()
         self._timeout = timeout_seconds
         self._ids = itertools.count(1)
-        self._queue: deque[_Item] = deque()
-        self._sent: dict[int, list[_Item]] = {}
+        self._queue: deque[_Part] = deque()
+        self._queued = 0
+        self._sent: dict[int, list[_Part]] = {}
         self._wire: _Wire | None = None
         self._flush_is_due = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -116,9 +118,10 @@ class StreamClient:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._wire is not None:
             self._wire.abort()
-        for item in [*self._take_sent(), *self._queue]:
-            _give_up(item)
+        for part in [*self._take_sent(), *self._queue]:
+            _give_up(part)
         self._queue.clear()
+        self._queued = 0
 
     @property
     def connected(self) -> bool:
@@ -128,7 +131,7 @@ class StreamClient:
     @property
     def waiting(self) -> int:
         """Commands without an answer so far."""
-        return len(self._queue) + sum(map(len, self._sent.values()))
+        return self._queued + sum(map(_count, self._sent.values()))
 
     def ask(
         self, commands: Sequence[bytes], *, keyed: bool, done: Callable[[], None] | None = None
@@ -141,11 +144,10 @@ class StreamClient:
         future: asyncio.Future[list[Answer]] = self._loop.create_future()
         ask = _Ask(commands, keyed, self._loop.time() + self._timeout, future, done)
         if self._wire is None:
-            for at in range(len(commands)):
-                ask.answer(at, _away())
+            _give_up((ask, 0, len(commands)))
             return future
-        for at in range(len(commands)):
-            self._queue.append((ask, at))
+        self._queue.append((ask, 0, len(commands)))
+        self._queued += len(commands)
         self._flush_soon()
         return future
 
@@ -156,36 +158,43 @@ class StreamClient:
 
     def _flush(self) -> None:
         self._flush_is_due = False
-        parts = []
+        out = []
         while self._queue and self._may_send():
-            number, items = next(self._ids), self._next_items()
-            self._sent[number] = items
-            body = b'{"id":%d,"commands":[%b]}' % (
-                number,
-                b",".join([ask.commands[at] for ask, at in items]),
-            )
-            parts.append(frames.HEADER.pack(len(body)) + body)
-        if parts and self._wire is not None:
-            if len(self._sent) == len(parts):
+            number, parts = next(self._ids), self._next_parts()
+            self._sent[number] = parts
+            commands = [ask.commands[begin:end] for ask, begin, end in parts]
+            body = b'{"id":%d,"commands":[%b]}' % (number, b",".join(chain(*commands)))
+            out.append(frames.HEADER.pack(len(body)) + body)
+        if out and self._wire is not None:
+            if len(self._sent) == len(out):
                 self._wire.heard = self._loop.time()  # It had nothing to say before.
-            self._wire.send(b"".join(parts))
+            self._wire.send(b"".join(out))
 
     def _may_send(self) -> bool:
         wire = self._wire
         if wire is None or wire.full:
             return False
-        return len(self._sent) < GATHER_FROM or len(self._queue) >= MOST_COMMANDS
+        return len(self._sent) < GATHER_FROM or self._queued >= MOST_COMMANDS
 
-    def _next_items(self) -> list[_Item]:
-        items: list[_Item] = []
-        size = 0
-        while self._queue and len(items) < MOST_COMMANDS:
-            ask, at = self._queue[0]
-            size += len(ask.commands[at])
-            if items and size > MOST_BYTES:
+    def _next_parts(self) -> list[_Part]:
+        """What the next frame takes along: as many commands as fit, at least one."""
+        parts: list[_Part] = []
+        room, size = MOST_COMMANDS, 0
+        while self._queue and room:
+            ask, begin, end = self._queue.popleft()
+            at = begin
+            for command in ask.commands[begin : begin + room]:
+                size += len(command)
+                if size > MOST_BYTES and room < MOST_COMMANDS:
+                    break
+                at, room = at + 1, room - 1
+            if at > begin:
+                parts.append((ask, begin, at))
+                self._queued -= at - begin
+            if at < end:
+                self._queue.appendleft((ask, at, end))
                 break
-            items.append(self._queue.popleft())
-        return items
+        return parts
 
     def _received(self, body: bytes) -> None:
         """A frame of the engine. Raises BadFrame for one that can't be ours."""
@@ -193,17 +202,18 @@ class StreamClient:
             reply = _REPLY.decode(body)
         except msgspec.DecodeError as error:
             raise frames.BadFrame(str(error)) from error
-        items = self._sent.pop(reply.id, None)
-        if items is None:
+        parts = self._sent.pop(reply.id, None)
+        if parts is None:
             return  # Too late: its askers were told so.
-        answers = reply.results
-        if answers is None:
-            answers = [reply] * len(items)
-        if len(answers) != len(items):
-            self._sent[reply.id] = items
-            raise frames.BadFrame(f"{len(answers)} answers to {len(items)} commands")
-        for (ask, at), answer in zip(items, answers, strict=True):
-            ask.answer(at, _read(answer))
+        count = _count(parts)
+        replies = [reply] * count if reply.results is None else reply.results
+        if len(replies) != count:
+            self._sent[reply.id] = parts
+            raise frames.BadFrame(f"{len(replies)} answers to {count} commands")
+        answers, at = [_read(one) for one in replies], 0
+        for ask, begin, end in parts:
+            ask.answer(begin, answers[at : at + end - begin])
+            at += end - begin
 
     async def _stay_connected(self) -> None:
         pause = FIRST_PAUSE
@@ -234,32 +244,35 @@ class StreamClient:
 
     def _after_loss(self) -> None:
         again = []
-        for item in self._take_sent():
-            if item[0].keyed:
-                again.append(item)
+        for part in self._take_sent():
+            if part[0].keyed:
+                again.append(part)
             else:
-                _give_up(item)
+                _give_up(part)
         self._queue.extendleft(reversed(again))
+        self._queued += _count(again)
 
-    def _take_sent(self) -> list[_Item]:
-        items = [item for sent in self._sent.values() for item in sent]
+    def _take_sent(self) -> list[_Part]:
+        parts = [part for sent in self._sent.values() for part in sent]
         self._sent.clear()
-        return items
+        return parts
 
     async def _watch_deadlines(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             now = self._loop.time()
             while self._queue and self._queue[0][0].deadline < now:
-                _give_up(self._queue.popleft())
+                part = self._queue.popleft()
+                self._queued -= part[2] - part[1]
+                _give_up(part)
             wire = self._wire
             if wire is not None and self._sent and now - wire.heard > SILENCE_SECONDS:
                 # A process that stands still keeps its connections, and another may lead by now.
                 wire.abort()
-            late = [n for n, items in self._sent.items() if items[0][0].deadline < now]
+            late = [n for n, parts in self._sent.items() if parts[0][0].deadline < now]
             for number in late:
-                for item in self._sent.pop(number):
-                    _give_up(item)
+                for part in self._sent.pop(number):
+                    _give_up(part)
             if late and wire is not None:
                 wire.abort()
 
@@ -329,10 +342,17 @@ def _read(answer: _One) -> Answer:
     return answer.result if answer.result is not None else {}
 
 
-def _give_up(item: _Item) -> None:
-    ask, at = item
+def _count(parts: list[_Part]) -> int:
+    count = 0
+    for _, begin, end in parts:
+        count += end - begin
+    return count
+
+
+def _give_up(part: _Part) -> None:
+    ask, begin, end = part
     with contextlib.suppress(asyncio.InvalidStateError):
-        ask.answer(at, _away())
+        ask.answer(begin, [_away() for _ in range(begin, end)])
 
 
 def _away() -> Unavailable:
