@@ -26,6 +26,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec import Struct
 
 from portal.core.clock import Clock, now_ms
 from portal.core.errors import Forbidden, InvalidInput, Unauthorized
@@ -77,8 +78,7 @@ class LiveKey:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(Struct, frozen=True, gc=False):
     """The headers of a signed request, in the right form; `at_ms` is what the machine says."""
 
     key: str
@@ -99,11 +99,15 @@ def read_headers(get: Callable[[str], str | None]) -> Signed:
     Raises Unauthorized naming the header that is missing or not in its form, InvalidInput for a
     nonce or key of idempotency that can't be one.
     """
-    key = _header(get, KEY_HEADER, _KEY, "It is the 16 characters shown with the key.")
-    time = _header(get, TIME_HEADER, _TIME, "Milliseconds since 1970, as now.")
-    signature = _header(get, SIGNATURE_HEADER, _SIGNATURE, "Lower-case hexadecimal.")
-    nonce = _optional(get, NONCE_HEADER)
-    idempotency_key = _optional(get, IDEMPOTENCY_HEADER)
+    key, time, signature = get("x-portal-key"), get("x-portal-time"), get("x-portal-signature")
+    if key is None or not _KEY.fullmatch(key):
+        raise _wrong(key, KEY_HEADER, "It is the 16 characters shown with the key.")
+    if time is None or not _TIME.fullmatch(time):
+        raise _wrong(time, TIME_HEADER, "Milliseconds since 1970, as now.")
+    if signature is None or not _SIGNATURE.fullmatch(signature):
+        raise _wrong(signature, SIGNATURE_HEADER, "Lower-case hexadecimal.")
+    nonce = _optional(get("x-portal-nonce"), NONCE_HEADER)
+    idempotency_key = _optional(get("idempotency-key"), IDEMPOTENCY_HEADER)
     if not nonce and not idempotency_key:
         raise Unauthorized(
             f"{NONCE_HEADER} is missing.",
@@ -113,17 +117,13 @@ def read_headers(get: Callable[[str], str | None]) -> Signed:
     return Signed(key, time, nonce, idempotency_key, signature)
 
 
-def _header(get: Callable[[str], str | None], name: str, form: re.Pattern[str], hint: str) -> str:
-    value = get(name.lower())
+def _wrong(value: str | None, name: str, hint: str) -> Unauthorized:
     if value is None:
-        raise Unauthorized(f"{name} is missing.", field=name, hint=_MANUAL)
-    if not form.fullmatch(value):
-        raise Unauthorized(f"{name} is not in its form.", field=name, hint=hint)
-    return value
+        return Unauthorized(f"{name} is missing.", field=name, hint=_MANUAL)
+    return Unauthorized(f"{name} is not in its form.", field=name, hint=hint)
 
 
-def _optional(get: Callable[[str], str | None], name: str) -> str:
-    value = get(name.lower())
+def _optional(value: str | None, name: str) -> str:
     if value is None:
         return ""
     if not _NONCE.fullmatch(value):
@@ -133,18 +133,9 @@ def _optional(get: Callable[[str], str | None], name: str) -> str:
 
 def signed_text(signed: Signed, method: str, path: str, query: str, body: bytes) -> bytes:
     """What is signed; see the head of this module."""
-    return "\n".join(
-        (
-            VERSION,
-            signed.key,
-            method,
-            path,
-            query,
-            signed.time,
-            signed.nonce,
-            signed.idempotency_key,
-            hashlib.sha256(body).hexdigest(),
-        )
+    return (
+        f"{VERSION}\n{signed.key}\n{method}\n{path}\n{query}\n{signed.time}\n{signed.nonce}\n"
+        f"{signed.idempotency_key}\n{hashlib.sha256(body).hexdigest()}"
     ).encode()
 
 
