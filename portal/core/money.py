@@ -90,14 +90,16 @@ def parse_units(text: object, places: int, *, field: str, what: str = "") -> int
             value=text,
             hint='Write it like "12.5".',
         )
-    sign, whole, fraction = match.group(1), match.group(2), (match.group(3) or "").rstrip("0")
+    sign, whole, fraction = match.groups("")
+    if len(fraction) > places:
+        fraction = fraction.rstrip("0")
     if len(fraction) > places:
         raise InvalidInput(
             f"{field} has more than {places} decimal places{f' of {what}' if what else ''}.",
             field=field,
             value=text,
         )
-    units = int(whole) * int(10**places) + int(fraction.ljust(places, "0") or "0")
+    units = int(whole + fraction) * int(10 ** (places - len(fraction)))
     if units > MAX_UNITS:
         raise InvalidInput(f"{field} is too large.", field=field, value=text)
     return -units if sign else units

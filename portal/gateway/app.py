@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from pydantic import Field
 from portal.api.reading import MAX_BODY_BYTES, NUL, check_content, load_json, parse_json, validate
 from portal.api.shapes import IDEMPOTENCY_HEADER, Body, Id, IdempotencyHeaders
 from portal.core.db import Database
-from portal.core.errors import InvalidInput, NotFound, PortalError, Unavailable
+from portal.core.errors import NotFound, PortalError, Unavailable
 from portal.core.sealed import Sealer
 from portal.core.settings import Settings, load_settings
 from portal.engine.client import EngineClient
@@ -23,6 +23,7 @@ from portal.gateway.changes import Changes
 from portal.gateway.compliance import Compliance
 from portal.gateway.http import Exchange, Scope
 from portal.gateway.orders import Orders
+from portal.gateway.plain import PlainBody, plain_bodies, plain_body
 from portal.gateway.records import Records
 from portal.orders.service import OrderDesk
 from portal.orders.shapes import OrderBody
@@ -33,6 +34,7 @@ from portal.users.signing import TRADE, LiveKey, Replays, Signed
 MAX_BATCH_BYTES = 512 * 1024
 MOST_ORDERS = 100
 DATABASE_THREADS = 8
+JSON = "application/json"
 _PREFIX = "/api/v1"
 _LOOK_SECONDS = 0.5
 _log = structlog.get_logger(__name__)
@@ -50,7 +52,8 @@ class CancelBody(Body):
     order_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_ORDERS)]
 
 
-Handler = Callable[[LiveKey, Signed, Any], Awaitable[tuple[int, Any]]]
+# Gets the body and its media type.
+Handler = Callable[[LiveKey, Signed, bytes, str], Awaitable[tuple[int, Any]]]
 
 
 class Gateway:
@@ -65,10 +68,10 @@ class Gateway:
         self._threads = ThreadPoolExecutor(DATABASE_THREADS, "gateway")
         self._tasks: list[asyncio.Task[None]] = []
         self._started: asyncio.Task[None] | None = None
-        self._routes: dict[str, tuple[Handler, Callable[[bytes, str], Any], int]] = {
-            f"{_PREFIX}/orders": (self._place, parse_json, MAX_BODY_BYTES),
-            f"{_PREFIX}/orders/batch": (self._place_batch, _parse_batch, MAX_BATCH_BYTES),
-            f"{_PREFIX}/orders/cancel-batch": (self._cancel_batch, parse_json, MAX_BODY_BYTES),
+        self._routes: dict[str, tuple[Handler, int]] = {
+            f"{_PREFIX}/orders": (self._place, MAX_BODY_BYTES),
+            f"{_PREFIX}/orders/batch": (self._place_batch, MAX_BATCH_BYTES),
+            f"{_PREFIX}/orders/cancel-batch": (self._cancel_batch, MAX_BODY_BYTES),
         }
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -152,12 +155,11 @@ class Gateway:
             raise NotFound("There is nothing at this address.", hint=hint)
         if scope.method != "POST":
             raise WrongMethod("The gateway takes POST here.", field="method", value=scope.method)
-        handler, read, most = route
+        handler, most = route
         body = await self._bodies.read(scope, exchange, most)
         signed, key = await self._identify(scope, body)
         http.refuse_query(scope)
-        content = read(body, http.mimetype(scope))
-        return await handler(key, signed, content)
+        return await handler(key, signed, body, http.mimetype(scope))
 
     async def _identify(self, scope: Scope, body: bytes) -> tuple[Signed, LiveKey]:
         """The key that signed the request. Raises as the API does."""
@@ -174,29 +176,39 @@ class Gateway:
         key.require(TRADE)
         return signed, key
 
-    async def _place(self, key: LiveKey, signed: Signed, content: Any) -> tuple[int, Any]:
-        body = validate(OrderBody, content)
+    async def _place(
+        self, key: LiveKey, signed: Signed, raw: bytes, mimetype: str
+    ) -> tuple[int, Any]:
+        plain = plain_body(raw) if mimetype == JSON else None
+        if plain is not None:
+            name = plain.client_id or signed.idempotency_key
+            ready = self.orders.decide_plain(key, plain, name)
+            if ready is not None:
+                return 201, await self.orders.send(key, ready)
+        body = validate(OrderBody, parse_json(raw, mimetype))
         if body.client_id is None:
             _require_idempotency_key(signed)
         return 201, await self.orders.place(key, body, body.client_id or signed.idempotency_key)
 
-    async def _place_batch(self, key: LiveKey, signed: Signed, content: Any) -> tuple[int, Any]:
-        def name(body: OrderBody, at: int) -> str:
+    async def _place_batch(
+        self, key: LiveKey, signed: Signed, raw: bytes, mimetype: str
+    ) -> tuple[int, Any]:
+        def name(body: OrderBody | PlainBody, at: int) -> str:
             if body.client_id is not None:
                 return body.client_id
-            if not signed.idempotency_key:
-                raise InvalidInput(
-                    "client_id is missing.",
-                    field="client_id",
-                    hint=f"Name each order, or send an {IDEMPOTENCY_HEADER}.",
-                )
-            return f"{signed.idempotency_key}.{at}"
+            return f"{signed.idempotency_key}.{at}" if signed.idempotency_key else ""
 
-        bodies = validate(BatchBody, content).orders
+        bodies: Sequence[Any] | None = None
+        if mimetype == JSON:
+            bodies = plain_bodies(raw, MOST_ORDERS)
+        if bodies is None:
+            bodies = validate(BatchBody, _parse_batch(raw, mimetype)).orders
         return 200, _results(await self.orders.place_all(key, bodies, name))
 
-    async def _cancel_batch(self, key: LiveKey, signed: Signed, content: Any) -> tuple[int, Any]:
-        order_ids = validate(CancelBody, content).order_ids
+    async def _cancel_batch(
+        self, key: LiveKey, signed: Signed, raw: bytes, mimetype: str
+    ) -> tuple[int, Any]:
+        order_ids = validate(CancelBody, parse_json(raw, mimetype)).order_ids
         key_of = None
         if signed.idempotency_key:
             head = signing.machine_key(key.user_id, f"{signed.idempotency_key}.cancel")

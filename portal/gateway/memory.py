@@ -123,6 +123,9 @@ class Remembered(Generic[K, V]):
         # What changed while it was read may be missing in it: good enough for who asked before
         # the change, not for anybody after.
         if generation == self._generation and self._trusted():
+            before = self._values.get(key)
+            if before is not None and before[0] == value:
+                value = before[0]  # What stands on it sees at a glance that it is the same.
             self._values[key] = (value, began)
             if len(self._values) > self._ages.most:
                 self._values.popitem(last=False)

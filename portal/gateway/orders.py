@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
+import msgspec
 import orjson
 from sqlalchemy.exc import DBAPIError
 
 from portal.api.reading import check_content, validate
+from portal.api.shapes import IDEMPOTENCY_HEADER
 from portal.core.clock import now_ms
 from portal.core.errors import Conflict, Forbidden, InvalidInput, PortalError, Unavailable
 from portal.core.sealed import Sealer
@@ -17,8 +19,9 @@ from portal.core.settings import Settings
 from portal.engine.stream_client import Answer, StreamClient
 from portal.gateway.compliance import Compliance, question_of
 from portal.gateway.memory import Busy, database_away
+from portal.gateway.plain import Pattern, Patterns, PlainBody, numbers, plain_words
 from portal.gateway.pressure import Pressure
-from portal.gateway.records import Records
+from portal.gateway.records import Missing, Records
 from portal.orders.authority import SignedAuthority
 from portal.orders.draft import place_command, read_draft
 from portal.orders.frame import Frame
@@ -29,22 +32,23 @@ from portal.orders.shapes import OrderBody, wanted_order
 from portal.users.signing import LiveKey, machine_key
 
 MOST_ASKED = 1_024
+Names = Callable[[OrderBody | PlainBody, int], str]
 
 
 class Ready:
-    """An order on its way to the engine: its command, and what to do with a refusal."""
+    """An order on its way to the engine: its command (JSON), and what to do with a refusal."""
 
     __slots__ = ("client_id", "command", "frame", "prepared", "user_id")
 
     def __init__(
         self,
-        command: dict[str, Any],
+        command: bytes,
         frame: Frame,
         user_id: int,
         client_id: str | None,
         prepared: Prepared | None = None,
     ) -> None:
-        self.command = orjson.dumps(command)
+        self.command = command
         self.frame, self.user_id, self.client_id = frame, user_id, client_id
         self.prepared = prepared
 
@@ -66,6 +70,7 @@ class Orders:
         self._records, self._compliance, self._engine = records, compliance, engine
         self._threads = threads
         self.pressure = Pressure(settings.gateway_in_flight, settings.gateway_key_in_flight)
+        self._patterns = Patterns()
         self._asked = 0
         self._loop = asyncio.get_running_loop()
 
@@ -80,16 +85,30 @@ class Orders:
         finally:
             if not sent:
                 done()
+        return await self._answered_one(ready, asked)
+
+    async def send(self, key: LiveKey, ready: Ready) -> dict[str, Any]:
+        """The same for an order that was decided already."""
+        done = self.pressure.take(key.id, 1)
+        asked = self._engine.ask([ready.command], keyed=True, done=done)
+        return await self._answered_one(ready, asked)
+
+    async def _answered_one(
+        self, ready: Ready, asked: "asyncio.Future[list[Answer]]"
+    ) -> dict[str, Any]:
         (answer,) = await asked
-        told = await self._told(ready, answer)
-        if isinstance(told, PortalError):
-            raise told
-        return told
+        if not isinstance(answer, PortalError):
+            return _in_short(ready, answer)
+        raise await self._refused(ready, answer)
 
     async def place_all(
-        self, key: LiveKey, bodies: Sequence[Any], names: Callable[[OrderBody, int], str]
+        self,
+        key: LiveKey,
+        bodies: Sequence[Any],
+        names: Callable[[OrderBody | PlainBody, int], str],
     ) -> list[Answer]:
-        """Each of up to 100 orders, as JSON values; an answer or a refusal each, in order.
+        """Each of up to 100 orders, plain ones or JSON values; an answer or a refusal each, in
+        order. `names` finds an order's name by its body and place; "" where it has none.
 
         Raises TooBusy when there is no room for all of them.
         """
@@ -100,8 +119,14 @@ class Orders:
         try:
             for at, value in enumerate(bodies):
                 try:
-                    body = _read(value)
-                    readies.append((at, await self._decide(key, body, names(body, at))))
+                    ready = None
+                    if isinstance(value, PlainBody):
+                        ready = self.decide_plain(key, value, names(value, at))
+                    if ready is None:
+                        body = _read(value)
+                        name = names(body, at) or _unnamed()
+                        ready = await self._decide(key, body, name)
+                    readies.append((at, ready))
                 except PortalError as refusal:
                     answers[at] = refusal
             if readies:
@@ -113,7 +138,10 @@ class Orders:
                 done()
         if readies:
             for (at, ready), answer in zip(readies, await asked, strict=True):
-                answers[at] = await self._told(ready, answer)
+                if isinstance(answer, PortalError):
+                    answers[at] = await self._refused(ready, answer)
+                else:
+                    answers[at] = _in_short(ready, answer)
         return answers  # type: ignore[return-value]
 
     async def cancel_all(
@@ -136,6 +164,29 @@ class Orders:
             for order_id, answer in zip(order_ids, answers, strict=True)
         ]
 
+    def decide_plain(self, key: LiveKey, body: PlainBody, name: str) -> Ready | None:
+        """A plain order that is known to be right without asking anybody; None for any other,
+        which is for the usual way to decide.
+        """
+        user_id, records = key.user_id, self._records
+        pattern = self._patterns.find(body.words(user_id))
+        if pattern is None or not name:
+            return None
+        frame, known = records.frames.now(body.market), records.people.now(user_id)
+        switches = records.switches.now("")
+        if frame is None or isinstance(frame, Missing) or known is None or switches is None:
+            return None
+        if not pattern.holds(frame, known, switches, key):
+            return None
+        found = numbers(frame, body)
+        if found is None or not switches.order_answer_seconds:
+            return None
+        price, quantity, size = found
+        if not self._compliance.allows(pattern.sort, size):
+            return None
+        command = pattern.command(machine_key(user_id, name), price, quantity)
+        return Ready(command, frame, user_id, body.client_id)
+
     async def _decide(self, key: LiveKey, body: OrderBody, name: str) -> Ready:
         """An order that may go to the engine. Raises PortalError for one that may not."""
         wanted = wanted_order(body)
@@ -151,7 +202,8 @@ class Orders:
             prepared = await self._in_thread(
                 self._desk.prepare, key.user_id, wanted, signed, engine_key, via
             )
-            return Ready(prepared.command, frame, key.user_id, body.client_id, prepared)
+            told = orjson.dumps(prepared.command)
+            return Ready(told, frame, key.user_id, body.client_id, prepared)
         records = self._records
         known = records.people.now(key.user_id) or await records.known(key.user_id)
         switches = records.switches.now("") or await records.switched()
@@ -164,22 +216,21 @@ class Orders:
         command = place_command(
             draft, key.user_id, known.facts, engine_key, link=link, **by_key(via)
         )
-        return Ready(command, frame, key.user_id, body.client_id)
+        words = plain_words(body, key.user_id)
+        if words is not None:
+            self._patterns.learn(words, Pattern(frame, known, switches, key, sort, command))
+        return Ready(orjson.dumps(command), frame, key.user_id, body.client_id)
 
-    async def _told(self, ready: Ready, answer: Answer) -> Answer:
-        """The engine's answer in the machine's words."""
-        if not isinstance(answer, PortalError):
-            told = {name: answer.get(name) for name in ("order_id", "status", "trades")}
-            told["client_id"] = ready.client_id
-            return told
-        if isinstance(answer, Unavailable):
-            return answer  # It may have been placed: what was kept for it must stay.
+    async def _refused(self, ready: Ready, refusal: PortalError) -> PortalError:
+        """The engine's refusal in the machine's words."""
+        if isinstance(refusal, Unavailable):
+            return refusal  # It may have been placed: what was kept for it must stay.
         if ready.prepared is not None and ready.prepared.digest is not None:
             # What can't be taken back just now stays: an authority without an order opens nothing.
             with suppress(Unavailable, Busy):
-                await self._in_thread(self._desk.refused, ready.user_id, ready.prepared, answer)
-                return answer
-        return in_words(answer, ready.frame)
+                await self._in_thread(self._desk.refused, ready.user_id, ready.prepared, refusal)
+                return refusal
+        return in_words(refusal, ready.frame)
 
     async def _in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """Blocking work; finished even when whoever asked goes away. Raises Busy."""
@@ -197,8 +248,28 @@ class Orders:
         self._asked -= 1
 
 
+def _in_short(ready: Ready, answer: dict[str, Any]) -> dict[str, Any]:
+    """The engine's answer in the machine's words."""
+    return {
+        "order_id": answer.get("order_id"),
+        "status": answer.get("status"),
+        "trades": answer.get("trades"),
+        "client_id": ready.client_id,
+    }
+
+
+def _unnamed() -> NoReturn:
+    raise InvalidInput(
+        "client_id is missing.",
+        field="client_id",
+        hint=f"Name each order, or send an {IDEMPOTENCY_HEADER}.",
+    )
+
+
 def _read(value: Any) -> OrderBody:
     """One order of a batch. What is too deep for a body is so in here too."""
+    if isinstance(value, PlainBody):
+        value = orjson.loads(msgspec.json.encode(value))
     try:
         return validate(OrderBody, value)
     except InvalidInput:

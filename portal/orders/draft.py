@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from portal.core.errors import InvalidInput
 from portal.orders.condition_words import WantedConditions, engine_conditions
-from portal.orders.frame import Frame
+from portal.orders.frame import Frame, Terms
 from portal.orders.hours import Span, WantedHours, utc_spans
 from portal.orders.reading import check_margin, read_amount, read_expiry, read_price
 from portal.orders.rules import BUY, protected_limit, reserve
@@ -216,6 +216,11 @@ def _check_words(frame: Frame, wanted: Wanted) -> None:
             )
     if wanted.link is not None and wanted.take_order is None:
         raise InvalidInput("link opens the offer that take_order names.", field="link")
+
+
+def size_fits(market: Terms, quantity: int) -> bool:
+    """Whether `read_draft` takes this quantity of an order that bounds no trade of its own."""
+    return market.min_trade <= quantity and market.min_trade <= market.max_trade
 
 
 def _check_sizes(draft: Draft) -> None:
