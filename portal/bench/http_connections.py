@@ -6,15 +6,15 @@ import select
 import socket
 import time
 from collections import deque
-from dataclasses import dataclass
 
 import msgspec
 
 from portal.bench.connections import Item, Reply
 from portal.bench.workloads import Answer, Refusal
 
-_CHUNK = 1 << 17
+_CHUNK = 1 << 15
 _END = b"\r\n\r\n"
+_LENGTH = b"\r\ncontent-length: "
 
 
 class _Outcome(msgspec.Struct):
@@ -35,38 +35,38 @@ class _Body(msgspec.Struct):
 _DECODE = msgspec.json.Decoder(_Body, strict=False).decode
 
 
-@dataclass(slots=True)
-class Request:
-    """A request by its slot: whose it is, and its body. `name` is its key of idempotency."""
+class Signer:
+    """Who signs, and where to: all of a request's head that is known before it is sent."""
 
-    number: int
-    count: int
-    key: bytes
-    secret: bytes
-    path: bytes
-    name: bytes
-    body: bytes
+    __slots__ = ("_head", "_secret", "_text")
 
-    def signed(self) -> bytes:
-        """The request as it goes over the wire, signed now."""
-        at = b"%d" % (time.time_ns() // 1_000_000)
-        digest = hashlib.sha256(self.body).hexdigest().encode()
-        text = b"\n".join(
-            (b"portal-request-v1", self.key, b"POST", self.path, b"", at, b"", self.name, digest)
-        )
-        return (
+    def __init__(self, key: bytes, secret: bytes, path: bytes) -> None:
+        self._secret = secret
+        self._text = b"portal-request-v1\n%b\nPOST\n%b\n\n" % (key, path)
+        self._head = (
             b"POST %b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            b"X-Portal-Key: %b\r\nX-Portal-Time: %b\r\nIdempotency-Key: %b\r\n"
-            b"X-Portal-Signature: %b\r\nContent-Length: %d\r\n\r\n%b"
-        ) % (
-            self.path,
-            self.key,
-            at,
-            self.name,
-            hmac.digest(self.secret, text, "sha256").hex().encode(),
-            len(self.body),
-            self.body,
-        )
+            b"X-Portal-Key: %b\r\nX-Portal-Time: "
+        ) % (path, key)
+
+    def signed(self, name: bytes, body: bytes) -> bytes:
+        """A request as it goes over the wire, signed now. `name` is its key of idempotency."""
+        at = b"%d" % (time.time_ns() // 1_000_000)
+        digest = hashlib.sha256(body).hexdigest().encode()
+        text = b"%b%b\n\n%b\n%b" % (self._text, at, name, digest)
+        signature = hmac.digest(self._secret, text, "sha256").hex().encode()
+        return (
+            b"%b%b\r\nIdempotency-Key: %b\r\nX-Portal-Signature: %b\r\nContent-Length: %d\r\n\r\n%b"
+        ) % (self._head, at, name, signature, len(body), body)
+
+
+class Request:
+    """A request by its slot, of so many orders; it is signed when it leaves."""
+
+    __slots__ = ("body", "count", "name", "number", "signer")
+
+    def __init__(self, number: int, count: int, signer: Signer, name: bytes, body: bytes) -> None:
+        self.number, self.count, self.signer = number, count, signer
+        self.name, self.body = name, body
 
 
 class HttpConnections:
@@ -87,7 +87,7 @@ class HttpConnections:
         self._free = deque(self._sockets)
         self._waiting: deque[Request] = deque()
         self._out: dict[int, bytes] = {}
-        self._in: dict[int, bytes] = dict.fromkeys(self._sockets, b"")
+        self._in: dict[int, bytes] = {}
         self._asked: dict[int, Request] = {}
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ class HttpConnections:
         while self._waiting and self._free:
             number, request = self._free.popleft(), self._waiting.popleft()
             self._asked[number] = request
-            self._write(number, request.signed())
+            self._write(number, request.signer.signed(request.name, request.body))
 
     def _write(self, number: int, data: bytes) -> None:
         try:
@@ -132,12 +132,11 @@ class HttpConnections:
         chunk = self._sockets[number].recv(_CHUNK)
         if not chunk:
             raise ConnectionError("the gateway closed the connection")
-        data = self._in[number] + chunk
-        body = _body_of(data)
+        begun = self._in.pop(number, b"")
+        body = _body_of(begun + chunk if begun else chunk)
         if body is None:
-            self._in[number] = data
+            self._in[number] = begun + chunk
             return
-        self._in[number] = b""
         request = self._asked.pop(number)
         self._free.append(number)
         replies.append((time.perf_counter_ns(), _reply(request, body)))
@@ -148,9 +147,11 @@ def _body_of(data: bytes) -> bytes | None:
     end = data.find(_END)
     if end < 0:
         return None
-    head = data[:end].lower()
-    at = head.index(b"content-length:") + 15
-    length = int(head[at:].partition(b"\r\n")[0])
+    at = data.find(_LENGTH, 0, end)
+    if at < 0:
+        at = data[:end].lower().index(_LENGTH)
+    at += len(_LENGTH)
+    length = int(data[at : data.index(b"\r", at)])
     body = data[end + len(_END) :]
     return body if len(body) >= length else None
 

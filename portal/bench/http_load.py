@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 from portal.bench.commands import MARKET, MID
-from portal.bench.http_connections import HttpConnections, Request
+from portal.bench.http_connections import HttpConnections, Request, Signer
 from portal.bench.load import Load, Plan, on_request, read_plan
 from portal.bench.people import METHOD, Person
 from portal.bench.workloads import Answer, Setup
@@ -84,7 +84,8 @@ class Requests(HttpConnections):
         super().__init__(plan.port, plan.connections)
         self._run = plan.run.encode()
         self._workload = workload
-        self._keys = [(key.encode(), secret.encode()) for key, secret, *_ in people]
+        path = SINGLE if workload.single else BATCH
+        self._signers = [Signer(key.encode(), secret.encode(), path) for key, secret, *_ in people]
 
     def keyed(self, key: bytes, text: bytes) -> bytes:
         """The order as it is: the request has the key."""
@@ -92,12 +93,10 @@ class Requests(HttpConnections):
 
     def message(self, number: int, texts: list[bytes]) -> Request:
         """The request of a slot, not signed yet."""
-        key, secret = self._keys[self._workload.person(number)]
+        signer = self._signers[self._workload.person(number)]
         name = b"%b-%08d" % (self._run, number)
-        if self._workload.single:
-            return Request(number, 1, key, secret, SINGLE, name, texts[0])
-        body = b'{"orders":[%b]}' % b",".join(texts)
-        return Request(number, len(texts), key, secret, BATCH, name, body)
+        body = texts[0] if self._workload.single else b'{"orders":[%b]}' % b",".join(texts)
+        return Request(number, len(texts), signer, name, body)
 
 
 def main() -> None:
