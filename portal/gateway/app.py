@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
@@ -37,6 +38,8 @@ DATABASE_THREADS = 8
 JSON = "application/json"
 _PREFIX = "/api/v1"
 _LOOK_SECONDS = 0.5
+# Requests must not wait long for their turn behind threads that read the database.
+_SWITCH_SECONDS = 0.0005
 _log = structlog.get_logger(__name__)
 
 
@@ -85,6 +88,7 @@ class Gateway:
 
     async def start(self) -> None:
         """Connect to the engine and listen for changes."""
+        sys.setswitchinterval(_SWITCH_SECONDS)
         settings = self._settings
         self.engine = StreamClient(settings)
         self._changes = Changes(

@@ -5,12 +5,17 @@ holds for all orders of the same person, market, side and methods that are not l
 rules are asked about an order rounded up, and the largest one they let stand is remembered. Where
 the rounded one would be denied, the real one is asked for exactly; where the rules want to see
 every order, they do. No answer outlives the day (UTC): rules go by dates too.
+
+An answer in use is asked for again before it ends, at a moment of its own, a few at a time: else
+all answers of a busy minute would end together a minute later, and every order wait for its own.
 """
 
 import asyncio
+import random
 import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -18,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 
 from portal.core.clock import utc_now
 from portal.core.db import Database
-from portal.core.errors import Forbidden
+from portal.core.errors import Forbidden, PortalError
 from portal.core.money import Money, quote_units
 from portal.gateway.memory import Busy, database_away
 from portal.markets.models import Market
@@ -32,6 +37,8 @@ MOST_WAITING = 1_024
 # Rounding up by so many bits: few questions a person, and still none far beyond what is wanted.
 _STEP_BITS = 4
 _DAY_SECONDS = 86_400
+# In which part of its life an answer is asked for again, and how many are so at once.
+_AGAIN, MOST_AGAIN = (0.4, 0.9), 2
 
 
 class Sort(NamedTuple):
@@ -55,11 +62,20 @@ class Size(NamedTuple):
         return other.quantity <= self.quantity and other.amount <= self.amount
 
 
+class Allowed(NamedTuple):
+    """Up to which size orders may stand, until when, and from when on that is asked again."""
+
+    size: Size
+    until: float
+    again: float
+    seconds: float
+
+
 @dataclass
 class _Told:
     """What the rules said of one person's orders, each until a time of the loop's clock."""
 
-    allowed: dict[Sort, tuple[Size, float]] = field(default_factory=dict)
+    allowed: dict[Sort, Allowed] = field(default_factory=dict)
     denied: dict[tuple[Sort, Size], tuple[Decision, float]] = field(default_factory=dict)
 
 
@@ -73,6 +89,7 @@ class Compliance:
         self._told: OrderedDict[int, _Told] = OrderedDict()
         self._asking: dict[Sort, asyncio.Future[Decision]] = {}
         self._waiting = 0
+        self._again: dict[Sort, asyncio.Task[None]] = {}
         self._generation = 0
         self._loop = asyncio.get_running_loop()
 
@@ -90,7 +107,26 @@ class Compliance:
         """Whether the rules are known to let such an order stand; False says nothing."""
         told = self._told.get(sort.user_id)
         found = told.allowed.get(sort) if told else None
-        return found is not None and found[0].covers(size) and found[1] > self._loop.time()
+        if found is None or not found.size.covers(size):
+            return False
+        now = self._loop.time()
+        if now > found.again:
+            self._ask_again(sort, found)
+        return found.until > now
+
+    def _ask_again(self, sort: Sort, found: Allowed) -> None:
+        if sort not in self._again and sort not in self._asking and len(self._again) < MOST_AGAIN:
+            asking = self._loop.create_task(self._renew(sort, found))
+            self._again[sort] = asking
+            asking.add_done_callback(lambda _: self._again.pop(sort, None))
+
+    async def _renew(self, sort: Sort, found: Allowed) -> None:
+        # What can't be asked just now is asked again by the next order, at last by one that waits.
+        with suppress(PortalError):
+            decision = await self._remember(sort, found.size, found.seconds)
+            told = self._told.get(sort.user_id)
+            if decision.verdict is Verdict.DENY and told and told.allowed.get(sort) is found:
+                del told.allowed[sort]
 
     async def require(self, sort: Sort, size: Size, seconds: float) -> None:
         """Raises Forbidden with the rules' reason when they deny the order, Busy when too many
@@ -119,15 +155,17 @@ class Compliance:
 
     async def _remember(self, sort: Sort, size: Size, seconds: float) -> Decision:
         day_left = _DAY_SECONDS - time.time() % _DAY_SECONDS
-        generation, until = self._generation, self._loop.time() + min(seconds, day_left)
+        life, now, generation = min(seconds, day_left), self._loop.time(), self._generation
+        until = now + life
         decision = await self._ask(sort, size)
         if generation != self._generation:
             return decision  # It was asked of what has changed since: good for this order only.
         told = self._told.setdefault(sort.user_id, _Told())
         if decision.verdict is not Verdict.DENY:
             before = told.allowed.get(sort)
-            if before is None or size.covers(before[0]) or before[1] <= self._loop.time():
-                told.allowed[sort] = size, until
+            if before is None or size.covers(before.size) or before.until <= self._loop.time():
+                again = until if life < seconds else now + life * random.uniform(*_AGAIN)  # noqa: S311
+                told.allowed[sort] = Allowed(size, until, again, seconds)
         elif len(told.denied) < MOST_DENIED:
             told.denied[sort, size] = decision, until
         else:
