@@ -1,15 +1,16 @@
 """From many clients to one writer: fair turns, batches without timers, answers after the commit.
 
-Commands are applied as they arrive, while the batch before is being committed on a thread of its
-own; as soon as that is done, what was applied meanwhile is the next batch. When something fails,
-everything that is not committed is answered as not applied, and the shard is read back.
+Commands are applied as they arrive, while the batch before is being committed by another process;
+as soon as that is done, what was applied meanwhile is the next batch. When much comes, a batch is
+sealed before that, so that the writer never waits for it. When something fails, everything that
+is not committed is answered as not applied, and the shard is read back.
 """
 
 import asyncio
 import gc
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 
 import structlog
 
@@ -17,35 +18,39 @@ from portal.core.errors import PortalError, TooManyRequests
 from portal.engine.sequencer import NotApplied, Sequencer, not_applied
 from portal.engine.store import Fenced, SealedBatch
 from portal.engine.wire import Answer, Client, Item, Sink
+from portal.engine.writer import MOST_GIVEN, Writer
 
 MOST_QUEUED = 20_000
 MOST_BATCH = 2_000
 MOST_BYTES = 4_000_000
+# A batch of so many commands may wait behind the one that is being committed.
+SEALED_AHEAD = 400
 TURN = 256
 SHARE = 64
 RETRY_SECONDS = 0.2
+_LOOK_SECONDS = 0.005
 _log = structlog.get_logger("engine")
 _Reply = tuple[Client, Sink, Answer]
 
 
 class Batcher:
-    """Feeds one sequencer. Lives on one event loop."""
+    """Feeds one sequencer, and a writer with what it seals. Lives on one event loop."""
 
-    def __init__(self, sequencer: Sequencer, start: Callable[[], None] | None = None) -> None:
-        """`start` (on a thread) makes the sequencer ready again after a failure."""
+    def __init__(self, sequencer: Sequencer, writer: Writer) -> None:
+        """The sequencer has the shard in memory, and the writer has begun."""
         self._sequencer = sequencer
-        self._start = start or sequencer.start
+        self._writer = writer
         self._loop = asyncio.get_running_loop()
-        self._committer = ThreadPoolExecutor(1, "commit")
         self._turns: deque[Client] = deque()
         self._queued = 0
         self._applied: list[_Reply] = []
-        self._writing: list[_Reply] = []
+        # Who waits for the batches that the writer has, the oldest first.
+        self._writing: deque[list[_Reply]] = deque()
         self._blocked = False
         self._planned = False
-        self._committing = False
         self._restarting: asyncio.Task[None] | None = None
         self._broken: Exception | None = None
+        self._closed = False
         self.over: asyncio.Future[None] = self._loop.create_future()
 
     def arrived(self, client: Client, items: Sequence[Item]) -> None:
@@ -68,15 +73,20 @@ class Batcher:
         self._blocked = blocked
         if blocked:
             self._refuse_queued()
-            waiting, self._writing, self._applied = self._writing + self._applied, [], []
+            waiting, self._applied = self._applied, []
+            for replies in self._writing:
+                waiting += replies
+                replies.clear()
             refusal = _away()
-            _send((client, sink, refusal) for client, sink, _ in waiting)
+            _send([(client, sink, refusal) for client, sink, _ in waiting])
 
-    def close(self) -> None:
-        """Let a commit that is under way end, and stop."""
-        self._committer.shutdown(wait=True, cancel_futures=True)
+    async def close(self) -> None:
+        """Stop, and let the commits that are under way end."""
+        self._closed = True
         if self._restarting is not None:
             self._restarting.cancel()
+        while self._writing:
+            await asyncio.sleep(_LOOK_SECONDS)
 
     @property
     def _away(self) -> bool:
@@ -88,7 +98,7 @@ class Batcher:
         return TooManyRequests("The engine is busy.", hint="Try again in a second.")
 
     def _plan(self) -> None:
-        if not self._planned and not self._broken and self._turns and self._room():
+        if not self._planned and self._broken is None and self._turns and self._room():
             self._planned = True
             self._loop.call_soon(self._turn)
 
@@ -98,7 +108,7 @@ class Batcher:
     def _turn(self) -> None:
         """Apply some of what is queued, a share of each client, and commit when nobody does."""
         self._planned = False
-        if self._broken:
+        if self._broken is not None or self._closed:
             return
         taken = self._take(min(TURN, MOST_BATCH - len(self._applied)))
         try:
@@ -110,8 +120,7 @@ class Batcher:
         self._applied += [
             (client, sink, answer) for (client, sink, _), answer in zip(taken, answers, strict=True)
         ]
-        if not self._committing:
-            self._commit()
+        self._commit()
         self._plan()
 
     def _take(self, most: int) -> list[tuple[Client, Sink, bytes]]:
@@ -128,13 +137,17 @@ class Batcher:
         return taken
 
     def _commit(self) -> None:
-        """Seal what was applied and write it; refusals alone need no writing.
+        """Seal what was applied and have it written, if it is its turn; refusals alone need no
+        writing.
 
         But only a leader may refuse: one that slept through its lease knows old things.
         """
-        replies, self._applied = self._applied, []
-        if not replies and not self._sequencer.waiting:
+        ahead = len(self._writing)
+        if ahead == MOST_GIVEN or (ahead and len(self._applied) < SEALED_AHEAD):
             return
+        if not self._sequencer.waiting and (ahead or not self._applied):
+            return
+        replies, self._applied = self._applied, []
         try:
             batch = self._sequencer.seal()
         except Exception as error:
@@ -146,21 +159,21 @@ class Batcher:
                 replies = [(client, sink, not_applied()) for client, sink, _ in replies]
             _send(replies)
             return
-        self._committing, self._writing = True, replies
-        written = self._loop.run_in_executor(self._committer, self._sequencer.commit, batch)
-        written.add_done_callback(lambda done: self._written(done, batch))
+        asked_at = time.monotonic()
+        self._writing.append(replies)
+        written = self._writer.store(batch)
+        written.add_done_callback(lambda done: self._written(done, batch, asked_at))
 
-    def _written(self, done: asyncio.Future[None], batch: SealedBatch) -> None:
-        self._committing = False
-        replies, self._writing = self._writing, []
-        if done.cancelled() or (error := done.exception()) is not None:
-            problem = NotApplied("stopped") if done.cancelled() else error
+    def _written(self, done: "asyncio.Future[None]", batch: SealedBatch, asked_at: float) -> None:
+        replies = self._writing.popleft()
+        error = NotApplied("stopped") if done.cancelled() else done.exception()
+        if error is not None:
             self._applied = replies + self._applied
-            self._break(problem if isinstance(problem, Exception) else NotApplied("stopped"))
+            self._break(error if isinstance(error, Exception) else NotApplied("stopped"))
             return
-        self._sequencer.written(batch)
+        self._sequencer.written(batch, asked_at)
         _send(replies)
-        if self._broken:
+        if self._broken is not None or self._closed:
             self._restart()
             return
         self._commit()
@@ -168,16 +181,19 @@ class Batcher:
 
     def _break(self, error: Exception) -> None:
         """Nothing that was applied and not written counts any more."""
-        if not isinstance(error, Fenced):
-            _log.error("batch failed", commands=len(self._applied), exc_info=error)
+        if self._broken is None:
+            self._broken = error
+            if not isinstance(error, Fenced):
+                _log.error("batch failed", commands=len(self._applied), exc_info=error)
         failed, self._applied = self._applied, []
         failure = not_applied()
-        _send((client, sink, failure) for client, sink, _ in failed)
-        self._broken = error
-        if not self._committing:
-            self._restart()
+        _send([(client, sink, failure) for client, sink, _ in failed])
+        self._restart()
 
     def _restart(self) -> None:
+        """Read the shard back once the writer has told of every batch."""
+        if self._writing or self._closed:
+            return
         if isinstance(self._broken, Fenced):
             if not self.over.done():
                 self.over.set_exception(self._broken)
@@ -191,7 +207,8 @@ class Batcher:
         told = ""
         while True:
             try:
-                await self._loop.run_in_executor(self._committer, self._start_afresh)
+                await self._loop.run_in_executor(None, self._start_afresh)
+                await self._writer.begin(self._sequencer.reliance)
                 break
             except Fenced as error:
                 if not self.over.done():
@@ -208,11 +225,11 @@ class Batcher:
 
     def _start_afresh(self) -> None:
         self._sequencer.stop()
-        self._start()
+        self._sequencer.start()
 
     def _refuse_queued(self) -> None:
         refusal = _away()
-        _send((client, sink, refusal) for client, sink, _ in self._take(self._queued))
+        _send([(client, sink, refusal) for client, sink, _ in self._take(self._queued)])
 
 
 def settle_memory(*, collect: bool = True) -> None:
@@ -226,7 +243,7 @@ def settle_memory(*, collect: bool = True) -> None:
     gc.set_threshold(50_000, 20, 1_000)
 
 
-def _send(replies: Iterable[_Reply]) -> None:
+def _send(replies: list[_Reply]) -> None:
     by_client: dict[Client, list[tuple[Sink, Answer]]] = {}
     for client, sink, answer in replies:
         by_client.setdefault(client, []).append((sink, answer))

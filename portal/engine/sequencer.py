@@ -5,7 +5,6 @@ ahead of the database, and no answer leaves before its batch is written. Whateve
 a batch is written, the memory is thrown away and read back: the database is the truth.
 """
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,19 +14,19 @@ import structlog
 
 from portal.core.clock import Clock, now_ms
 from portal.core.errors import PortalError, Unavailable
-from portal.engine import ids, partitions, recovery, store
+from portal.engine import ids, recovery, store
 from portal.engine.commands import encode_command
+from portal.engine.committing import Committer, Reliance
 from portal.engine.connection import Identity, connect
 from portal.engine.intake import Answer, Intake, OpenBatch
 from portal.engine.lease import Lease
 from portal.engine.proof import Proof
-from portal.engine.quorum import require_durable, require_replicated, require_unchanged
+from portal.engine.quorum import require_durable
 from portal.engine.recovery import Copy
 from portal.engine.sealing import seal
 from portal.engine.state import ShardState
 from portal.engine.store import Fenced, Head, SealedBatch
 from portal.engine.used_keys import UsedKeys
-from portal.engine.writing import BatchWriter
 
 _log = structlog.get_logger("engine")
 
@@ -39,7 +38,11 @@ class NotApplied(Unavailable):
 
 
 class Sequencer:
-    """One shard's writer. One caller at a time, but `commit` may run beside `add`."""
+    """One shard's memory, and what of it is to be written. One caller at a time.
+
+    Batches may be committed while more commands are added, and sealed before those ahead of them
+    are committed: each names the head that the one before it leaves.
+    """
 
     def __init__(
         self,
@@ -55,15 +58,14 @@ class Sequencer:
         self._lease = lease
         self._identity = lease.identity if lease else Identity("a tool")
         self._sync_standbys = lease.sync_standbys if lease else 0
-        self._standbys: str | None = None
+        self.reliance = Reliance(self._sync_standbys)
         self._writer: store.Connection | None = None
-        self._batches: BatchWriter | None = None
+        self._committer: Committer | None = None
         self._reader: store.Connection | None = None
         self._head: Head | None = None
         self._intake = Intake(ShardState(shard), clock, self._find, self._tell)
         self._keys_epoch = -1
         self._proof = Proof({})
-        self._day = -1
 
     @property
     def state(self) -> ShardState:
@@ -109,7 +111,8 @@ class Sequencer:
         self._reader = connect(self._url, self._identity)
         self._reader.prepare_threshold = 0
         if self._sync_standbys:
-            self._standbys = require_durable(writer, self._sync_standbys).names
+            names = require_durable(writer, self._sync_standbys).names
+            self.reliance = Reliance(self._sync_standbys, names)
         if self._lease is None:
             self._head = store.take_over(writer, self._shard)
         else:
@@ -117,13 +120,10 @@ class Sequencer:
         if self._keys_epoch != self._head.epoch:  # Others may have written in between.
             self._intake.used, self._keys_epoch = UsedKeys(), self._head.epoch
         self._intake.begin(self._recovered(writer, self._head, copy))
-        self._day = -1
         markets = self.state.markets.items()
         assets = {id_: (m.terms.base, m.terms.quote) for id_, m in markets}
         self._proof = Proof(assets, self.state.orders.values(), self.state.trades.values())
-        for connection in (self._writer, self._reader):
-            store.tune(connection)
-        self._batches = BatchWriter(writer, self._shard, self._standbys)
+        store.tune(self._reader)
 
     def _recovered(self, writer: store.Connection, head: Head, copy: Copy | None) -> ShardState:
         if copy is None:
@@ -138,7 +138,7 @@ class Sequencer:
         for connection in (self._writer, self._reader):
             if connection is not None:
                 connection.close()
-        self._writer = self._reader = self._batches = None
+        self._writer = self._reader = self._committer = None
 
     def interrupt(self) -> None:
         """End a commit that waits for a standby server, from another thread; it then failed."""
@@ -202,26 +202,26 @@ class Sequencer:
         return sealed
 
     def commit(self, batch: SealedBatch) -> None:
-        """Write a sealed batch. Raises Fenced, NotDurable, NotReplicated, psycopg.Error."""
-        if self._writer is None or self._batches is None:
-            raise psycopg.OperationalError("the engine has no connection to its database")
-        self._make_partitions(self._writer, batch)
-        asked_at = time.monotonic()
-        try:
-            self._batches.write(batch)
-        except Fenced:
-            if self._standbys is not None:
-                require_unchanged(self._writer, self._sync_standbys, self._standbys)
-            raise
-        require_replicated(self._writer)
-        if self._lease is not None:
-            self._lease.renewed(asked_at)
+        """Write a sealed batch from this process: for tools and tests.
 
-    def written(self, batch: SealedBatch) -> None:
-        """A batch is committed: its keys are found in the database from now on."""
+        Raises Fenced, NotDurable, NotReplicated, psycopg.Error.
+        """
+        if self._writer is None:
+            raise psycopg.OperationalError("the engine has no connection to its database")
+        if self._committer is None:
+            self._committer = Committer(self._writer, self._shard, self.reliance)
+        self._committer.commit(batch)
+
+    def written(self, batch: SealedBatch, asked_at: float | None = None) -> None:
+        """A batch is committed: its keys are found in the database from now on.
+
+        `asked_at`: a moment (monotonic seconds) before it was written, which renewed the lease.
+        """
         unwritten = self._intake.unwritten
         for key in batch.keys:
             unwritten.pop(key, None)
+        if self._lease is not None and asked_at is not None:
+            self._lease.renewed(asked_at)
 
     def _find(self, keys: list[str]) -> dict[str, int]:
         if self._reader is None:
@@ -232,12 +232,6 @@ class Sequencer:
         if self._reader is None:
             return None
         return store.read_answer(self._reader, self._shard, seq)
-
-    def _make_partitions(self, writer: store.Connection, batch: SealedBatch) -> None:
-        day = ids.day_of(batch.at_ms)
-        if day != self._day:
-            partitions.ensure(writer, batch.head.number, day, day + 1)
-            self._day = day
 
 
 def not_applied() -> NotApplied:

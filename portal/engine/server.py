@@ -25,6 +25,7 @@ from portal.engine.store import Fenced
 from portal.engine.used_keys import UsedKeys
 from portal.engine.watch import LEADING, STANDBY, Watch
 from portal.engine.wire import Client, listener
+from portal.engine.writer import Writer, WriterGone
 
 STOP_SECONDS = 3.0
 KEYS_A_TIME = 2_000
@@ -48,6 +49,7 @@ class EngineServer:
         self._watch = Watch(
             url, shard, identity, required, seq=self._seq, changed=self._alarm_changed
         )
+        self._writer = Writer(url, shard, identity)
         self._batcher: Batcher | None = None
         self._clients: set[Client] = set()
 
@@ -58,12 +60,14 @@ class EngineServer:
         """
         watching = asyncio.ensure_future(self._watch.run())
         try:
+            await self._writer.start()
             while True:
                 copy = await self._leadership.wait()
                 if await self._take(copy):
                     await self._lead()
         finally:
             watching.cancel()
+            await self._writer.close()
             await asyncio.to_thread(self._leadership.lease.release)
 
     async def _take(self, copy: Copy | None) -> bool:
@@ -71,12 +75,13 @@ class EngineServer:
         taking = asyncio.ensure_future(asyncio.to_thread(self._sequencer.start, copy))
         try:
             await asyncio.shield(taking)
+            await self._writer.begin(self._sequencer.reliance)
         except asyncio.CancelledError:
             await self._end(taking)
             raise
         except Fenced:
             return False
-        except (psycopg.Error, NotDurable, NotReplicated) as error:
+        except (psycopg.Error, NotDurable, NotReplicated, WriterGone) as error:
             _log.error(f"shard {self._shard} can't be led yet: {in_a_line(error)}")
             await asyncio.sleep(RETRY_SECONDS)
             return False
@@ -84,7 +89,7 @@ class EngineServer:
         return True
 
     async def _lead(self) -> None:
-        self._batcher = batcher = Batcher(self._sequencer)
+        self._batcher = batcher = Batcher(self._sequencer, self._writer)
         batcher.block(self._watch.alarm is not None)
         token = self._settings.engine_token.get_secret_value()
         server = await asyncio.get_running_loop().create_server(
@@ -108,7 +113,7 @@ class EngineServer:
             keeping.cancel()
             learning.cancel()
             server.close()
-            await self._end(asyncio.ensure_future(asyncio.to_thread(batcher.close)))
+            await self._end(asyncio.ensure_future(batcher.close()))
             await asyncio.sleep(0)  # The last answers leave before their connections are closed.
             for client in tuple(self._clients):
                 client.close()
@@ -144,6 +149,7 @@ class EngineServer:
         """Let work on the database end; what waits for a standby server is given up."""
         done, _ = await asyncio.wait({work}, timeout=STOP_SECONDS)
         if not done:
+            self._writer.interrupt()
             await asyncio.to_thread(self._sequencer.interrupt)
             await asyncio.wait({work})
         if isinstance(error := work.exception(), Exception):
