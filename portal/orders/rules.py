@@ -5,21 +5,30 @@ Compiled by mypyc where a C compiler is there, with the same results.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from mypy_extensions import mypyc_attr
 
 from portal.core.money import bps_up
 from portal.orders.conditions import Conditions, Facts
 
-BUY, SELL = "buy", "sell"
-OPEN, FILLED, CANCELLED = "open", "filled", "cancelled"
-CANCEL_NEWEST, CANCEL_OLDEST, CANCEL_BOTH = "cancel_newest", "cancel_oldest", "cancel_both"
+# Final each, so that compiled modules have them in place instead of looking them up.
+BUY: Final = "buy"
+SELL: Final = "sell"
+OPEN: Final = "open"
+FILLED: Final = "filled"
+CANCELLED: Final = "cancelled"
+CANCEL_NEWEST: Final = "cancel_newest"
+CANCEL_OLDEST: Final = "cancel_oldest"
+CANCEL_BOTH: Final = "cancel_both"
 # Why an open order is out of the book, the strongest reason first.
-BY_OWNER, AWAY, OUT_OF_HOURS, NO_BALANCE = "owner", "away", "hours", "balance"
-MAX_MARGIN_BPS = 5_000
+BY_OWNER: Final = "owner"
+AWAY: Final = "away"
+OUT_OF_HOURS: Final = "hours"
+NO_BALANCE: Final = "balance"
+MAX_MARGIN_BPS: Final = 5_000
 # Ranks count in ten-thousandths of a tick: there, an index with a margin is a whole number.
-RANKS_A_TICK = 10_000
+RANKS_A_TICK: Final = 10_000
 
 
 # The stored fields and how: whole numbers, texts, truth values, or (dict) JSON.
@@ -80,11 +89,12 @@ class OrderState:
     `via` names the API key it came by. `accounts` may be shared with other orders: never change
     it in place.
 
-    The book alone uses `shelf`, where it rests (-1: not in the book), and `bound`, whether its
-    floor (-1) or its ceiling (1) sets the price now.
+    The book alone uses `shelf`, where it rests (-1: not in the book), `place`, where it was put
+    among those at its price, and `bound`, whether its floor (-1) or its ceiling (1) sets the
+    price now.
     """
 
-    __slots__ = (*ORDER_FIELDS, "bound", "shelf")
+    __slots__ = (*ORDER_FIELDS, "bound", "place", "shelf")
     _fields: ClassVar[tuple[str, ...]] = tuple(ORDER_FIELDS)
 
     def __init__(
@@ -170,6 +180,7 @@ class OrderState:
         self.maker_fee_bps = maker_fee_bps
         self.taker_fee_bps = taker_fee_bps
         self.bound = 0
+        self.place = 0
         self.shelf = -1
 
     def as_dict(self) -> dict[str, Any]:
