@@ -38,7 +38,7 @@ H5_SOURCES := $(shell find h5_client -type f \
 
 RULE_SOURCES := portal/compiling.py $(wildcard portal/engine/apply/*.py) \
 	portal/engine/ids.py portal/engine/open_orders.py portal/engine/state.py portal/ledger/rules.py \
-	$(addprefix portal/orders/,$(addsuffix .py,book conditions lanes matcher rules timers walk))
+	$(addprefix portal/orders/,$(addsuffix .py,book conditions cursor lanes matcher rules timers walk))
 
 .PHONY: help run setup test test-crash check lock clean
 

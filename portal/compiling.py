@@ -38,6 +38,7 @@ MODULES = (
     "ledger/rules",
     "orders/book",
     "orders/conditions",
+    "orders/cursor",
     "orders/lanes",
     "orders/matcher",
     "orders/rules",

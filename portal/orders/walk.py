@@ -15,8 +15,9 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-from portal.orders.book import Book, rank_of
-from portal.orders.lanes import FIXED, FLOATING, PLAIN, Lane, Level
+from portal.orders.book import Book
+from portal.orders.cursor import Cursor, accepts
+from portal.orders.lanes import FIXED, FLOATING, PLAIN, Lane
 from portal.orders.rules import (
     BUY,
     CANCEL_NEWEST,
@@ -81,67 +82,6 @@ class Plan:
         self.spent: dict[int, int] | None = None
 
 
-@mypyc_attr(acyclic=True)
-class _Cursor:
-    """A place in a lane, on a living order whose price the taker accepts."""
-
-    __slots__ = (
-        "depth",
-        "index",
-        "lane",
-        "level",
-        "limit",
-        "misfits",
-        "number",
-        "order",
-        "place",
-        "price",
-        "rank",
-        "sign",
-    )
-
-    def __init__(self, lane: Lane, level: Level, sign: int, index: int, limit: int) -> None:
-        self.lane = lane
-        self.sign = sign
-        self.index = index
-        self.limit = limit
-        self.misfits = 0
-        self.depth = len(lane.keys) - 1
-        self.level = level
-        self.price = self.rank = self.number = self.place = 0
-        self.order: OrderState | None = None
-        self._stand_on(level)
-
-    def step(self) -> bool:
-        """Go to the next order; False at the end of the lane or of what the taker accepts."""
-        orders = self.level.orders
-        place, last = self.place + 1, len(orders)
-        while place < last:
-            order = orders[place]
-            if order is not None:
-                self.place, self.order, self.number = place, order, order.priority
-                return True
-            place += 1
-        depth = self.depth - 1
-        if depth < 0:
-            return False
-        level = self.lane.levels[self.lane.keys[depth]]
-        if not _accepts(self.lane.kind, level.key, self.sign, self.index, self.limit):
-            return False
-        self.depth = depth
-        self._stand_on(level)
-        return True
-
-    def _stand_on(self, level: Level) -> None:
-        kind, key = self.lane.kind, level.key
-        self.level = level
-        self.price = _price(kind, key, self.sign, self.index)
-        self.rank = rank_of(kind, key, self.sign, self.index)
-        self.place = level.head
-        self.number = level.numbers[level.head]
-        self.order = level.orders[level.head]
-
-
 class Walker:
     """Finds the trades of an arriving order. `lot`: the market's smallest step of a quantity."""
 
@@ -183,7 +123,7 @@ class Walker:
                     best = lane.best
                     if best is None or (lane.kind != FIXED and index is None):
                         continue
-                    if _accepts(lane.kind, best.key, sign, index or 0, worst) and (
+                    if accepts(lane.kind, best.key, sign, index or 0, worst) and (
                         lane.number == PLAIN or lane.admits(taker, at_ms)
                     ):
                         if only is None:
@@ -261,7 +201,7 @@ class Walker:
             if depth < 0:
                 break
             key = keys[depth]
-            if not _accepts(lane.kind, key, sign, index, worst) if floats else key < worst:
+            if not accepts(lane.kind, key, sign, index, worst) if floats else key < worst:
                 break
             level = lane.levels[key]
         plan.left = left
@@ -272,10 +212,10 @@ class Walker:
     ) -> Plan:
         """The plan when several lanes have offers that the taker accepts: the best one first."""
         plan = Plan(taker.remaining)
-        cursors: list[_Cursor] = []
+        cursors: list[Cursor] = []
         for lane in lanes:
             if lane.best is not None:
-                cursors.append(_Cursor(lane, lane.best, sign, index, worst))
+                cursors.append(Cursor(lane, lane.best, sign, index, worst))
         last = -1
         while cursors:
             best = cursors[0]
@@ -394,17 +334,3 @@ def _joined(several: list[Lane] | None, only: Lane, another: Lane) -> list[Lane]
         return [only, another]
     several.append(another)
     return several
-
-
-def _price(kind: int, key: int, sign: int, index: int) -> int:
-    """A level's price in ticks."""
-    if kind == FLOATING:
-        return floating_price(index, key * sign)
-    return key if sign > 0 else -key
-
-
-def _accepts(kind: int, key: int, sign: int, index: int, worst: int) -> bool:
-    """Whether a level's price is no worse than `worst`, which is negative for asks."""
-    if kind == FLOATING:
-        key = floating_price(index, key * sign) * sign
-    return key >= worst
