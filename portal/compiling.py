@@ -57,6 +57,7 @@ MODULES = (
     "ledger/rules",
     "orders/book",
     "orders/conditions",
+    "orders/cursor",
     "orders/lanes",
     "orders/matcher",
     "orders/rules",

@@ -14,7 +14,10 @@ import resource
 import sys
 import time
 from decimal import Decimal
+from itertools import islice
 from typing import Any
+
+PORTION = 100
 
 
 class Akhil:
@@ -185,23 +188,25 @@ def run(name: str, steps: list[Any], seconds: float) -> dict[str, Any]:
     orders = [contestant.build(*step) if step[1] else None for step in steps]
     building = time.perf_counter() - began
     place, cancel = contestant.place, contestant.cancel
+    # As our own matcher is driven, in smaller portions: some of them are slow.
+    numbers = [0 if step[1] else step[0] for step in steps]
     failed = done = 0
     gc.collect()
     gc.disable()
+    pairs = zip(orders, numbers, strict=True)
     worked = time.process_time()
     began = time.perf_counter()
     until = began + seconds
-    for order, step in zip(orders, steps, strict=True):
-        try:
-            if order is None:
-                cancel(step[0])
-            else:
-                place(order)
-        except Exception:
-            failed += 1
-        done += 1
-        if done % 100 == 0 and time.perf_counter() > until:
-            break
+    while done < len(steps) and time.perf_counter() < until:
+        for order, number in islice(pairs, PORTION):
+            try:
+                if order is None:
+                    cancel(number)
+                else:
+                    place(order)
+            except Exception:
+                failed += 1
+        done = min(done + PORTION, len(steps))
     return {
         "done": done,
         "seconds": time.perf_counter() - began,

@@ -18,90 +18,58 @@ from portal.orders.rules import BUY, RANKS_A_TICK, SELL, OrderState
 
 OUT: Final = -1
 _PRIVATE: Final = LANES_A_KIND * 3
+_PLAIN_SHELF: Final = FIXED * LANES_A_KIND + PLAIN
 _DEAD_ENTRIES: Final = 256
 
 _Entry = tuple[int, int, OrderState]
 
 
 class Rack:
-    """The lanes of one payment method: by number, and in the order they are looked through."""
+    """The lanes of one payment method, on one side.
 
-    __slots__ = ("by_number", "lanes")
+    `plain` is the one that nearly everybody uses: fixed prices, and everybody's size fits. The
+    `others` stand in the order of their numbers.
+    """
+
+    __slots__ = ("by_number", "others", "plain")
 
     def __init__(self) -> None:
+        self.plain = Lane(FIXED, PLAIN)
         self.by_number: dict[int, Lane] = {}
-        self.lanes: list[Lane] = []
+        self.others: list[Lane] = []
 
-    def open(self, shelf: int) -> Lane:
-        """A new lane."""
-        lane = Lane(shelf // LANES_A_KIND, shelf % LANES_A_KIND)
-        self.by_number[shelf] = lane
-        self.lanes = [self.by_number[number] for number in sorted(self.by_number)]
+    def lane(self, shelf: int) -> Lane:
+        """One of the others, a new one if need be."""
+        lane = self.by_number.get(shelf)
+        if lane is None:
+            lane = self.by_number[shelf] = Lane(shelf // LANES_A_KIND, shelf % LANES_A_KIND)
+            self.others = [self.by_number[number] for number in sorted(self.by_number)]
         return lane
+
+    def lanes(self) -> list[Lane]:
+        """All of them."""
+        return [self.plain, *self.others]
 
 
 class BookSide:
     """All resting orders of one side, by payment method. `sign`: 1 for bids, -1 for asks."""
 
-    __slots__ = ("racks", "sign", "size")
+    __slots__ = ("racks", "sign")
 
     def __init__(self, side: str) -> None:
         self.sign = 1 if side == BUY else -1
         self.racks: dict[str, Rack] = {}
-        self.size = 0
-
-    def add(self, order: OrderState, smallest: int) -> None:
-        """Rest an order under each of its methods."""
-        if order.link is not None:
-            order.shelf = _PRIVATE
-            return
-        key = self._key(order)
-        number = PLAIN
-        if order.conditions is not None or order.min_trade > smallest:
-            number = lane_number(order, smallest)
-        order.shelf = shelf = _kind(order) * LANES_A_KIND + number
-        self.size += 1
-        for method in order.methods:
-            rack = self.racks.get(method)
-            if rack is None:
-                rack = self.racks[method] = Rack()
-            lane = rack.by_number.get(shelf)
-            if lane is None:
-                lane = rack.open(shelf)
-            lane.add(order, key)
-
-    def remove(self, order: OrderState) -> None:
-        """Take an order out, if it is in."""
-        shelf = order.shelf
-        order.shelf = OUT
-        if shelf in (OUT, _PRIVATE):
-            return
-        key = self._key(order)
-        self.size -= 1
-        for method in order.methods:
-            self.racks[method].by_number[shelf].drop(order, key)
 
     def orders(self) -> list[OrderState]:
         """Every resting order that anybody can meet, by its priority number."""
         found: dict[int, OrderState] = {}
         for rack in self.racks.values():
-            for lane in rack.lanes:
+            for lane in rack.lanes():
                 for level in lane.levels.values():
                     for order in level.orders:
                         if order is not None:
                             found[order.priority] = order
         return [found[number] for number in sorted(found)]
-
-    def _key(self, order: OrderState) -> int:
-        if order.price_kind == "fixed":
-            key = order.price_ticks
-        elif order.bound:
-            key = order.floor_ticks if order.bound < 0 else order.ceiling_ticks
-        else:
-            key = order.margin_bps
-        if key is None:
-            raise ValueError(f"order {order.id} has no {order.price_kind} price")
-        return key * self.sign
 
 
 class Book:
@@ -124,20 +92,52 @@ class Book:
         return self.bids if side == BUY else self.asks
 
     def add(self, order: OrderState) -> None:
-        """Rest an open order."""
+        """Rest an open order under each of its methods."""
         if order.floor_ticks is not None or order.ceiling_ticks is not None:
             order.bound = bound_at(order, self.index)
             self.bounded += 1
             self._watch(order)
-        self.side(order.side).add(order, self.smallest)
+        if order.link is not None:
+            order.shelf = _PRIVATE
+            return
+        side = self.bids if order.side == BUY else self.asks
+        shelf = _PLAIN_SHELF
+        if order.conditions is not None or order.min_trade > self.smallest:
+            shelf = lane_number(order, self.smallest)
+        ticks = order.price_ticks
+        if ticks is not None and order.price_kind == "fixed":
+            key = ticks if side.sign > 0 else -ticks
+        else:
+            key = _floating_key(order, side.sign)
+            shelf += (BOUND if order.bound else FLOATING) * LANES_A_KIND
+        order.shelf = shelf
+        for method in order.methods:
+            rack = side.racks.get(method)
+            if rack is None:
+                rack = side.racks[method] = Rack()
+            lane = rack.plain if shelf == _PLAIN_SHELF else rack.lane(shelf)
+            lane.add(order, key)
 
     def remove(self, order: OrderState) -> None:
         """Take an order out, if it is in."""
-        if order.shelf == OUT:
+        shelf = order.shelf
+        if shelf == OUT:
             return
+        order.shelf = OUT
         if order.floor_ticks is not None or order.ceiling_ticks is not None:
             self.bounded -= 1
-        self.side(order.side).remove(order)
+        if shelf == _PRIVATE:
+            return
+        side = self.bids if order.side == BUY else self.asks
+        ticks = order.price_ticks
+        if ticks is not None and shelf < LANES_A_KIND:
+            key = ticks if side.sign > 0 else -ticks
+        else:
+            key = _floating_key(order, side.sign)
+        for method in order.methods:
+            rack = side.racks[method]
+            lane = rack.plain if shelf == _PLAIN_SHELF else rack.by_number[shelf]
+            lane.drop(order, key)
 
     def holds(self, order: OrderState) -> bool:
         """Whether an order is in the book, be it a private one."""
@@ -162,10 +162,10 @@ class Book:
         for side in (self.bids, self.asks):
             orders = side.orders()
             for order in orders:
-                side.remove(order)
+                self.remove(order)
             side.racks = {}
             for order in orders:
-                side.add(order, smallest)
+                self.add(order)
 
     def best_price(self, side: str, methods: tuple[str, ...], index: int | None) -> int | None:
         """The best present price on `side` payable by `methods`, in ticks."""
@@ -180,22 +180,17 @@ class Book:
     def _ranks(self, side: BookSide, methods: tuple[str, ...], index: int | None) -> Iterator[int]:
         for method in methods:
             rack = side.racks.get(method)
-            for lane in rack.lanes if rack is not None else ():
-                if lane.keys and (lane.kind == FIXED or index is not None):
-                    yield rank_of(lane.kind, lane.keys[-1], side.sign, index or 0)
+            for lane in rack.lanes() if rack is not None else ():
+                if lane.best is not None and (lane.kind == FIXED or index is not None):
+                    yield rank_of(lane.kind, lane.best.key, side.sign, index or 0)
 
     def _follow(self, entry: _Entry, index: int) -> None:
         _, number, order = entry
         if order.shelf == OUT or order.priority != number:
             return
-        bound = bound_at(order, index)
-        if bound == order.bound:
-            return
-        side = self.side(order.side)
-        side.remove(order)
-        order.bound = bound
-        side.add(order, self.smallest)
-        self._watch(order)
+        if bound_at(order, index) != order.bound:
+            self.remove(order)
+            self.add(order)
 
     def _watch(self, order: OrderState) -> None:
         """Note at which index the order's bound is another one than now."""
@@ -245,10 +240,15 @@ def bound_at(order: OrderState, index: int | None) -> int:
     return 1 if index > free_to else 0
 
 
-def _kind(order: OrderState) -> int:
-    if order.price_kind == "fixed":
-        return FIXED
-    return BOUND if order.bound else FLOATING
+def _floating_key(order: OrderState, sign: int) -> int:
+    """Where an order without a fixed price stands: at its floor or ceiling, or by its margin."""
+    if order.bound:
+        key = order.floor_ticks if order.bound < 0 else order.ceiling_ticks
+    else:
+        key = order.margin_bps
+    if key is None:
+        raise ValueError(f"order {order.id} has no {order.price_kind} price")
+    return key * sign
 
 
 def _living(entries: list[_Entry]) -> list[_Entry]:

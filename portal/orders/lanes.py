@@ -27,53 +27,69 @@ LANES_A_KIND: Final = _SIZES * (_CONDITION_CLASSES + 1)
 # Up to here a lane knows whether all its kinds of admission refuse a taker.
 _KNOWN_KINDS: Final = 8
 _DEAD_PLACES: Final = 32
+_EMPTY_LEVELS: Final = 64
 
 
 @mypyc_attr(acyclic=True)
 class Level:
-    """The orders at one price (or margin), the lowest priority number first; None: gone."""
+    """The orders at one price (or margin), the lowest priority number first; None: gone.
 
-    __slots__ = ("head", "live", "numbers", "orders")
+    The first living one is at `head`. A level without any is kept by its lane for the next order
+    at its price, with a single place that is used again: nearly all levels of a busy market have
+    one order at a time.
+    """
 
-    def __init__(self) -> None:
-        self.numbers: list[int] = []
-        self.orders: list[OrderState | None] = []
+    __slots__ = ("head", "key", "live", "numbers", "orders")
+
+    def __init__(self, key: int) -> None:
+        self.key = key
+        self.numbers: list[int] = [0]
+        self.orders: list[OrderState | None] = [None]
         self.head = 0
         self.live = 0
 
     def add(self, order: OrderState) -> None:
-        """Put an order in its place; nearly always the last one."""
-        number = order.priority
-        if not self.numbers or number > self.numbers[-1]:
-            self.numbers.append(number)
+        """Put an order in its place beside others; nearly always the last one."""
+        number, numbers = order.priority, self.numbers
+        if number > numbers[-1]:
+            order.place = len(numbers)
+            numbers.append(number)
             self.orders.append(order)
         else:
-            place = bisect_left(self.numbers, number, self.head)
-            self.numbers.insert(place, number)
+            place = bisect_left(numbers, number, self.head)
+            numbers.insert(place, number)
             self.orders.insert(place, order)
         self.live += 1
 
-    def drop(self, number: int) -> None:
-        """Forget the order with this priority number."""
-        place = self.head
-        if self.numbers[place] != number:
-            place = bisect_left(self.numbers, number, place)
-        self.orders[place] = None
-        self.live -= 1
+    def drop(self, order: OrderState) -> None:
+        """Forget an order which is not the last one here.
+
+        It is found where it was put, unless it has moved since, or was put elsewhere under
+        another method: a search would fetch other numbers from all over a large memory.
+        """
+        place, orders = order.place, self.orders
+        if place >= len(orders) or orders[place] is not order:
+            place = bisect_left(self.numbers, order.priority, self.head)
+        orders[place] = None
+        self.live = live = self.live - 1
         if place == self.head:
-            self._advance()
-        if len(self.numbers) - self.live > _DEAD_PLACES + self.live:
+            while orders[place] is None:
+                place += 1
+            self.head = place
+        if len(orders) - live > _DEAD_PLACES + live:
             self._compact()
 
-    def _advance(self) -> None:
-        head, last = self.head, len(self.orders)
-        while head < last and self.orders[head] is None:
-            head += 1
-        self.head = head
+    def clear(self) -> None:
+        """Forget the last order, and the places of those before it."""
+        self.numbers, self.orders = [0], [None]
+        self.head = self.live = 0
 
     def _compact(self) -> None:
-        self.orders = [order for order in self.orders if order is not None]
-        self.numbers = [order.priority for order in self.orders if order is not None]
+        orders = [order for order in self.orders if order is not None]
+        for place, order in enumerate(orders):
+            order.place = place
+        self.numbers = [order.priority for order in orders]
+        self.orders = [*orders]
         self.head = 0
 
 
@@ -82,14 +98,17 @@ class Lane:
     """Price levels whose orders are admitted alike. Better levels have greater keys.
 
     A key is the price in ticks, or the margin of a floating lane, negative on the sell side.
+    `keys` are those of the levels with orders, the greatest last, and `best` is the level of it;
+    `levels` has empty ones too, until they are most.
     """
 
-    __slots__ = ("conditions", "keys", "kind", "levels", "number", "sizes")
+    __slots__ = ("best", "conditions", "keys", "kind", "levels", "number", "sizes")
 
     def __init__(self, kind: int, number: int) -> None:
         self.kind = kind
         self.number = number
         self.keys: list[int] = []
+        self.best: Level | None = None
         self.levels: dict[int, Level] = {}
         self.sizes: dict[int, int] = {}
         self.conditions: dict[Conditions, int] = {}
@@ -97,28 +116,50 @@ class Lane:
     def add(self, order: OrderState, key: int) -> None:
         """Rest an order at its level."""
         level = self.levels.get(key)
-        if level is None:
-            level = self.levels[key] = Level()
-            if not self.keys or key > self.keys[-1]:
+        if level is not None and level.live:
+            level.add(order)
+        else:
+            if level is None:
+                level = self._new_level(key)
+            level.numbers[0] = order.priority
+            level.orders[0] = order
+            order.place = 0
+            level.live = 1
+            best = self.best
+            if best is None or key > best.key:
+                self.best = level
                 self.keys.append(key)
             else:
                 insort(self.keys, key)
-        level.add(order)
         if self.number != PLAIN:
             self._count(order, 1)
 
     def drop(self, order: OrderState, key: int) -> None:
-        """Take an order out; an empty level goes with it."""
-        level = self.levels[key]
-        level.drop(order.priority)
-        if not level.live:
-            del self.levels[key]
-            if self.keys[-1] == key:
-                self.keys.pop()
+        """Take an order out; a level without orders is passed over from then on."""
+        best = self.best
+        level = best if best is not None and best.key == key else self.levels[key]
+        if level.live > 1:
+            level.drop(order)
+        else:
+            orders, keys = level.orders, self.keys
+            if len(orders) > 1:
+                level.clear()
             else:
-                del self.keys[bisect_left(self.keys, key)]
+                orders[0] = None
+                level.live = 0
+            if level is best:
+                keys.pop()
+                self.best = self.levels[keys[-1]] if keys else None
+            else:
+                del keys[bisect_left(keys, key)]
         if self.number != PLAIN:
             self._count(order, -1)
+
+    def _new_level(self, key: int) -> Level:
+        if len(self.levels) > 2 * len(self.keys) + _EMPTY_LEVELS:
+            self.levels = {each: self.levels[each] for each in self.keys}
+        level = self.levels[key] = Level(key)
+        return level
 
     def admits(self, taker: OrderState, at_ms: int) -> bool:
         """False when none of the orders here can trade with this taker; True says nothing."""

@@ -41,20 +41,29 @@ class Matcher:
         """
         if at_ms >= self.timers.next_ms:
             self.advance(at_ms)
-        order.priority = self._number()
+        self._last_number = order.priority = self._last_number + 1
         if order.hours and not is_open(order.hours, at_ms):
             order.paused = OUT_OF_HOURS
-        plan = self._plan(order, at_ms) if order.paused is None else None
-        fills: list[Fill] = []
-        if plan is not None:
-            if order.post_only or (order.tif == "FOK" and (plan.left or plan.stopped)):
-                order.status = CANCELLED
-                return fills
+        plan: Plan | None = None
+        if order.paused is None and order.link is None:
+            # As `_plan` does, without two calls for nearly every order.
+            limit = order.price_ticks
+            if limit is None:
+                limit = limit_price(order, self.index, self.protection_bps)
+            if limit is not None:
+                plan = self.walker.plan(order, limit, self.index, at_ms)
+        tif = order.tif
+        if plan is None:
+            fills: list[Fill] = []
+        elif order.post_only or (tif == "FOK" and (plan.left or plan.stopped)):
+            order.status = CANCELLED
+            return []
+        else:
             self._execute(order, plan)
             fills = plan.fills
-        if order.status != OPEN:
-            return fills
-        if order.tif in ("IOC", "FOK"):
+            if order.status != OPEN:
+                return fills
+        if tif in ("IOC", "FOK"):
             order.status = CANCELLED
             return fills
         self.orders[order.id] = order
@@ -86,10 +95,11 @@ class Matcher:
         """Take an order out; False when it isn't open."""
         if at_ms >= self.timers.next_ms:
             self.advance(at_ms)
-        order = self.orders.get(order_id)
+        order = self.orders.pop(order_id, None)
         if order is None:
             return False
-        self._close(order, CANCELLED)
+        order.status = CANCELLED
+        self.book.remove(order)
         return True
 
     def amend(
@@ -192,34 +202,39 @@ class Matcher:
         return self._last_number
 
     def _plan(self, order: OrderState, at_ms: int) -> Plan | None:
-        if order.link is not None:
-            return None
-        if order.price_ticks is not None:
-            return self.walker.plan(order, order.price_ticks, self.index, at_ms)
         limit = limit_price(order, self.index, self.protection_bps)
-        if limit is None:
+        if limit is None or order.link is not None:
             return None
         return self.walker.plan(order, limit, self.index, at_ms)
 
     def _execute(self, order: OrderState, plan: Plan) -> None:
+        if plan.own or plan.unbacked:
+            self._clear_away(plan)
+        shared = order.shared
+        for maker, price, size in plan.fills:
+            if maker.shared:
+                self.funds.pay(maker, price, size)
+            if shared:
+                self.funds.pay(order, price, size)
+            maker.remaining = left = maker.remaining - size
+            if left < maker.min_trade:
+                # As `_close` does, without a call: most trades end their offer.
+                maker.status = CANCELLED if left else FILLED
+                self.book.remove(maker)
+                del self.orders[maker.id]
+        order.remaining = left = plan.left
+        if not left:
+            order.status = FILLED
+        elif plan.stopped or left < order.min_trade:
+            order.status = CANCELLED
+
+    def _clear_away(self, plan: Plan) -> None:
+        """Resting orders of the same owner go; shared ones without the coins leave the book."""
         for maker in plan.own:
             self._close(maker, CANCELLED)
         for maker in plan.unbacked:
             self.book.remove(maker)
             maker.paused = NO_BALANCE
-        for maker, price, size in plan.fills:
-            if maker.shared:
-                self.funds.pay(maker, price, size)
-            if order.shared:
-                self.funds.pay(order, price, size)
-            maker.remaining -= size
-            if maker.remaining < maker.min_trade:
-                self._close(maker, CANCELLED if maker.remaining else FILLED)
-        order.remaining = plan.left
-        if not plan.left:
-            order.status = FILLED
-        elif plan.stopped or plan.left < order.min_trade:
-            order.status = CANCELLED
 
     def _rest(self, order: OrderState) -> None:
         """Put an order that was changed where it belongs now."""

@@ -89,11 +89,12 @@ class OrderState:
     `via` names the API key it came by. `accounts` may be shared with other orders: never change
     it in place.
 
-    The book alone uses `shelf`, where it rests (-1: not in the book), and `bound`, whether its
-    floor (-1) or its ceiling (1) sets the price now.
+    The book alone uses `shelf`, where it rests (-1: not in the book), `place`, where it was put
+    among those at its price, and `bound`, whether its floor (-1) or its ceiling (1) sets the
+    price now.
     """
 
-    __slots__ = (*ORDER_FIELDS, "bound", "shelf")
+    __slots__ = (*ORDER_FIELDS, "bound", "place", "shelf")
     _fields: ClassVar[tuple[str, ...]] = tuple(ORDER_FIELDS)
 
     def __init__(
@@ -179,6 +180,7 @@ class OrderState:
         self.maker_fee_bps = maker_fee_bps
         self.taker_fee_bps = taker_fee_bps
         self.bound = 0
+        self.place = 0
         self.shelf = -1
 
     def as_dict(self) -> dict[str, Any]:

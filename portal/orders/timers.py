@@ -9,7 +9,8 @@ from typing import Final
 
 from portal.orders.rules import OrderState
 
-NEVER: Final = (1 << 63) - 1
+# Compiled, the largest number that is compared without an object being made of it.
+NEVER: Final = (1 << 62) - 1
 _MINUTE: Final = 60_000
 _WEEK: Final = 7 * 24 * 60
 # 1970 began on a Thursday; weeks here begin on Monday.

@@ -15,13 +15,13 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-from portal.orders.book import Book, rank_of
-from portal.orders.lanes import FIXED, FLOATING, PLAIN, Lane, Level
+from portal.orders.book import Book
+from portal.orders.cursor import Cursor, accepts
+from portal.orders.lanes import FIXED, FLOATING, PLAIN, Lane
 from portal.orders.rules import (
     BUY,
     CANCEL_NEWEST,
     CANCEL_OLDEST,
-    RANKS_A_TICK,
     OrderState,
     crosses,
     effective_price,
@@ -34,9 +34,16 @@ MOST_PLAIN_MISFITS: Final = 512
 _TAKER_IS_SHORT: Final = -1
 # Below every price of either sign.
 _ANY: Final = -(1 << 66)
+# What came of an offer that was met: go on behind it, go on and count it, or look no further.
+_ON: Final = 0
+_MISFIT: Final = 1
+_DONE: Final = 2
 
 # The offer traded with, the price in ticks, the size in base units.
 Fill = tuple[OrderState, int, int]
+
+
+_NOBODY: Final[list[OrderState]] = []
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -61,82 +68,18 @@ class Plan:
 
     `own`: resting orders of the same owner that go. `unbacked`: shared offers without the coins.
     `stopped`: the arriving order goes, because it met one of its owner's. `left` of it is not
-    traded.
+    traded. Both lists of orders are nearly always empty, and then one for all plans.
     """
 
-    __slots__ = ("fills", "left", "own", "stopped", "unbacked")
+    __slots__ = ("fills", "left", "own", "spent", "stopped", "unbacked")
 
     def __init__(self, left: int) -> None:
         self.fills: list[Fill] = []
-        self.own: list[OrderState] = []
-        self.unbacked: list[OrderState] = []
+        self.own = self.unbacked = _NOBODY
         self.stopped = False
         self.left = left
-
-
-@mypyc_attr(acyclic=True)
-class _Cursor:
-    """A place in a lane, on a living order whose price the taker accepts."""
-
-    __slots__ = (
-        "depth",
-        "index",
-        "lane",
-        "level",
-        "limit",
-        "misfits",
-        "number",
-        "order",
-        "place",
-        "price",
-        "rank",
-        "sign",
-    )
-
-    def __init__(
-        self, lane: Lane, level: Level, rank: int, price: int, sign: int, index: int, limit: int
-    ) -> None:
-        self.lane = lane
-        self.level = level
-        self.rank = rank
-        self.price = price
-        self.sign = sign
-        self.index = index
-        self.limit = limit
-        self.misfits = 0
-        self.depth = len(lane.keys) - 1
-        self.place = place = level.head
-        self.number = level.numbers[place]
-        self.order = level.orders[place]
-
-    def step(self) -> bool:
-        """Go to the next order; False at the end of the lane or of what the taker accepts."""
-        orders = self.level.orders
-        place, last = self.place + 1, len(orders)
-        while place < last:
-            order = orders[place]
-            if order is not None:
-                self.place, self.order, self.number = place, order, order.priority
-                return True
-            place += 1
-        return self._next_level()
-
-    def _next_level(self) -> bool:
-        depth = self.depth - 1
-        if depth < 0:
-            return False
-        lane, sign = self.lane, self.sign
-        key = lane.keys[depth]
-        price = floating_price(self.index, key * sign) if lane.kind == FLOATING else key * sign
-        if price * sign < self.limit:
-            return False
-        level = lane.levels[key]
-        self.depth, self.level, self.price = depth, level, price
-        self.rank = rank_of(lane.kind, key, sign, self.index)
-        self.place = place = level.head
-        self.number = level.numbers[place]
-        self.order = level.orders[place]
-        return True
+        # What shared orders pay for the fills so far, by owner.
+        self.spent: dict[int, int] | None = None
 
 
 class Walker:
@@ -157,44 +100,138 @@ class Walker:
         `index` is the live index: without one floating offers are passed over. Nothing is
         changed: carrying the plan out is the caller's.
         """
-        cursors = self._cursors(taker, limit, index, at_ms)
-        if not cursors:
+        if taker.side == BUY:
+            racks, sign = self.book.asks.racks, -1
+            worst = _ANY if limit is None else -limit
+        else:
+            racks, sign = self.book.bids.racks, 1
+            worst = _ANY if limit is None else limit
+        only: Lane | None = None
+        several: list[Lane] | None = None
+        for method in taker.methods:
+            rack = racks.get(method)
+            if rack is None:
+                continue
+            best = rack.plain.best
+            if best is not None and best.key >= worst:
+                if only is None:
+                    only = rack.plain
+                else:
+                    several = _joined(several, only, rack.plain)
+            if rack.others:
+                for lane in rack.others:
+                    best = lane.best
+                    if best is None or (lane.kind != FIXED and index is None):
+                        continue
+                    if accepts(lane.kind, best.key, sign, index or 0, worst) and (
+                        lane.number == PLAIN or lane.admits(taker, at_ms)
+                    ):
+                        if only is None:
+                            only = lane
+                        else:
+                            several = _joined(several, only, lane)
+        if only is None:
             return None
+        if several is None:
+            plan = self._through(only, taker, worst, sign, index or 0, at_ms)
+        else:
+            plan = self._between(several, taker, worst, sign, index or 0, at_ms)
+        return plan if plan.fills or plan.own or plan.stopped or plan.unbacked else None
+
+    def _through(
+        self, lane: Lane, taker: OrderState, worst: int, sign: int, index: int, at_ms: int
+    ) -> Plan:
+        """The plan when no other lane competes, which is the rule: no cursor is needed then.
+
+        Two orders that ask nothing of each other are weighed here, as `_meet` would do it: a
+        call for each is what a busy market's cost would be made of.
+        """
         plan = Plan(taker.remaining)
-        spent: dict[int, int] | None = None
+        fills, left, lot = plan.fills, taker.remaining, self.lot
+        owner, most, least = taker.owner_id, taker.max_trade, taker.min_trade or 1
+        simple = taker.conditions is None and not taker.shared
+        misfits, most_misfits = 0, MOST_PLAIN_MISFITS if lane.number == PLAIN else MOST_MISFITS
+        level, keys, floats = lane.best, lane.keys, lane.kind == FLOATING
+        depth = len(keys) - 1
+        while level is not None:
+            price = level.key if sign > 0 else -level.key
+            if floats:
+                price = floating_price(index, price)
+            orders, place = level.orders, level.head
+            last = len(orders)
+            while place < last:
+                maker = orders[place]
+                place += 1
+                if maker is None:
+                    continue
+                if (
+                    simple
+                    and not maker.shared
+                    and maker.conditions is None
+                    and maker.owner_id != owner
+                ):
+                    size = maker.remaining
+                    if left < size:
+                        size = left
+                    if most < size:
+                        size = most
+                    if maker.max_trade < size:
+                        size = maker.max_trade
+                    size -= size % lot
+                    if size >= least and size >= maker.min_trade:
+                        fills.append((maker, price, size))
+                        left -= size
+                        if left < least:
+                            plan.left = left
+                            return plan
+                        continue
+                else:
+                    plan.left = left
+                    outcome = self._meet(plan, taker, maker, price, at_ms)
+                    left = plan.left
+                    if outcome == _DONE:
+                        return plan
+                    if outcome == _ON:
+                        continue
+                misfits += 1
+                if misfits >= most_misfits:
+                    plan.left = left
+                    return plan
+            depth -= 1
+            if depth < 0:
+                break
+            key = keys[depth]
+            if not accepts(lane.kind, key, sign, index, worst) if floats else key < worst:
+                break
+            level = lane.levels[key]
+        plan.left = left
+        return plan
+
+    def _between(
+        self, lanes: list[Lane], taker: OrderState, worst: int, sign: int, index: int, at_ms: int
+    ) -> Plan:
+        """The plan when several lanes have offers that the taker accepts: the best one first."""
+        plan = Plan(taker.remaining)
+        cursors: list[Cursor] = []
+        for lane in lanes:
+            if lane.best is not None:
+                cursors.append(Cursor(lane, lane.best, sign, index, worst))
         last = -1
         while cursors:
             best = cursors[0]
-            if len(cursors) > 1:
-                for cursor in cursors:
-                    if cursor.rank > best.rank or (
-                        cursor.rank == best.rank and cursor.number < best.number
-                    ):
-                        best = cursor
+            for cursor in cursors:
+                if cursor.rank > best.rank or (
+                    cursor.rank == best.rank and cursor.number < best.number
+                ):
+                    best = cursor
             maker = best.order
             if maker is not None and best.number != last:
                 # Once more under another method of both: it has had its turn.
                 last = best.number
-                size = self._size(taker, maker, plan.left, at_ms)
-                if size and maker.owner_id == taker.owner_id:
-                    if taker.stp != CANCEL_NEWEST:
-                        plan.own.append(maker)
-                    if taker.stp != CANCEL_OLDEST:
-                        plan.stopped = True
-                        break
-                elif size:
-                    if maker.shared or taker.shared:
-                        if spent is None:
-                            spent = {}
-                        size = self._affordable(plan, taker, maker, best.price, size, spent)
-                    if size > 0:
-                        plan.fills.append((maker, best.price, size))
-                        plan.left -= size
-                        if plan.left < taker.min_trade or not plan.left:
-                            break
-                    elif size == _TAKER_IS_SHORT:
-                        break
-                if not size:
+                outcome = self._meet(plan, taker, maker, best.price, at_ms)
+                if outcome == _DONE:
+                    break
+                if outcome == _MISFIT:
                     best.misfits += 1
                     if best.misfits >= MOST_MISFITS and (
                         best.lane.number != PLAIN or best.misfits >= MOST_PLAIN_MISFITS
@@ -203,7 +240,29 @@ class Walker:
                         continue
             if not best.step():
                 cursors.remove(best)
-        return plan if plan.fills or plan.own or plan.stopped or plan.unbacked else None
+        return plan
+
+    def _meet(
+        self, plan: Plan, taker: OrderState, maker: OrderState, price: int, at_ms: int
+    ) -> int:
+        """Add to the plan what comes of one offer: `_ON`, `_MISFIT` or `_DONE`."""
+        size = self._size(taker, maker, plan.left, at_ms)
+        if not size:
+            return _MISFIT
+        if maker.owner_id == taker.owner_id:
+            if taker.stp != CANCEL_NEWEST:
+                plan.own = _with(plan.own, maker)
+            if taker.stp == CANCEL_OLDEST:
+                return _ON
+            plan.stopped = True
+            return _DONE
+        if maker.shared or taker.shared:
+            size = self._affordable(plan, taker, maker, price, size)
+            if size <= 0:
+                return _DONE if size == _TAKER_IS_SHORT else _MISFIT
+        plan.fills.append((maker, price, size))
+        plan.left -= size
+        return _DONE if plan.left < taker.min_trade or not plan.left else _ON
 
     def single(
         self, taker: OrderState, offer: OrderState, index: int | None, at_ms: int
@@ -218,40 +277,8 @@ class Walker:
             return None
         size = fill_size(taker, offer, taker.remaining, self.lot, at_ms)
         if size and (taker.shared or offer.shared):
-            size = self._affordable(Plan(0), taker, offer, price, size, {})
+            size = self._affordable(Plan(0), taker, offer, price, size)
         return (offer, price, size) if size > 0 else None
-
-    def _cursors(
-        self, taker: OrderState, limit: int | None, index: int | None, at_ms: int
-    ) -> list[_Cursor]:
-        """One for each lane whose best offer the taker accepts and which may admit it."""
-        cursors: list[_Cursor] = []
-        side = self.book.asks if taker.side == BUY else self.book.bids
-        sign, racks = side.sign, side.racks
-        worst = _ANY if limit is None else limit * sign
-        for method in taker.methods:
-            rack = racks.get(method)
-            if rack is None:
-                continue
-            for lane in rack.lanes:
-                if not lane.keys:
-                    continue
-                key = lane.keys[-1]
-                if lane.kind != FLOATING:
-                    if key < worst or (index is None and lane.kind != FIXED):
-                        continue
-                    price, rank = key * sign, key * RANKS_A_TICK
-                else:
-                    if index is None:
-                        continue
-                    price = floating_price(index, key * sign)
-                    if price * sign < worst:
-                        continue
-                    rank = index * (sign * RANKS_A_TICK + key)
-                if lane.number == PLAIN or lane.admits(taker, at_ms):
-                    level = lane.levels[key]
-                    cursors.append(_Cursor(lane, level, rank, price, sign, index or 0, worst))
-        return cursors
 
     def _size(self, taker: OrderState, maker: OrderState, left: int, at_ms: int) -> int:
         if taker.conditions is not None or maker.conditions is not None:
@@ -267,15 +294,12 @@ class Walker:
         return size if size >= taker.min_trade and size >= maker.min_trade else 0
 
     def _affordable(
-        self,
-        plan: Plan,
-        taker: OrderState,
-        maker: OrderState,
-        price: int,
-        size: int,
-        spent: dict[int, int],
+        self, plan: Plan, taker: OrderState, maker: OrderState, price: int, size: int
     ) -> int:
         """The size cut to what shared orders can pay for, in whole lots; 0: the maker can't."""
+        spent = plan.spent
+        if spent is None:
+            spent = plan.spent = {}
         lowest = max(taker.min_trade, maker.min_trade)
         if taker.shared:
             most = self.funds.most(taker, price, spent.get(taker.owner_id, 0))
@@ -287,10 +311,26 @@ class Walker:
             size = min(size, most - most % self.lot)
             if size < lowest:
                 if most < maker.min_trade:
-                    plan.unbacked.append(maker)
+                    plan.unbacked = _with(plan.unbacked, maker)
                 return 0
         for order in (maker, taker):
             if order.shared:
                 cost = self.funds.cost(order, price, size)
                 spent[order.owner_id] = spent.get(order.owner_id, 0) + cost
         return size
+
+
+def _with(orders: list[OrderState], order: OrderState) -> list[OrderState]:
+    """The list with one more, a new one where it was empty: `_NOBODY` is never changed."""
+    if not orders:
+        return [order]
+    orders.append(order)
+    return orders
+
+
+def _joined(several: list[Lane] | None, only: Lane, another: Lane) -> list[Lane]:
+    """The competing lanes with one more, where `only` was the first."""
+    if several is None:
+        return [only, another]
+    several.append(another)
+    return several

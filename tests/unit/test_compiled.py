@@ -12,27 +12,32 @@ from portal import compiling
 HERE = Path(compiling.__file__).parent
 
 
-def _told(commands: int, *, pure: bool) -> list[str]:
+def _start(commands: int, seeds: range, *, pure: bool) -> subprocess.Popen[str]:
     environment = {**os.environ, "PORTAL_PURE": "1" if pure else "0", "PYTHONHASHSEED": "random"}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.unit.orders.random_stream", str(commands)],
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.unit.orders.random_stream", str(commands), *map(str, seeds)],
         env=environment,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
-        check=True,
     )
-    return done.stdout.split()
 
 
 @pytest.mark.parametrize(
-    "commands", [20_000, pytest.param(200_000, marks=pytest.mark.slow)], ids=["short", "long"]
+    ("commands", "seeds"),
+    [(20_000, range(1, 2)), pytest.param(200_000, range(1, 6), marks=pytest.mark.slow)],
+    ids=["short", "million"],
 )
-def test_plain_and_compiled_give_the_same(commands: int) -> None:
+def test_plain_and_compiled_give_the_same(commands: int, seeds: range) -> None:
     if not compiling.is_fresh(HERE):
         pytest.skip("the rules are not compiled: no C compiler, or sources changed since setup")
-    plain, compiled = _told(commands, pure=True), _told(commands, pure=False)
-    assert (plain[0], compiled[0]) == ("True", "False")
-    assert plain[1] == compiled[1]
+    with (
+        _start(commands, seeds, pure=True) as plain,
+        _start(commands, seeds, pure=False) as compiled,
+    ):
+        told = [process.communicate()[0].splitlines() for process in (plain, compiled)]
+    # Each line: whether it was plain, the seed, the digest.
+    assert told[0] == [line.replace("False", "True", 1) for line in told[1]]
+    assert [line.split()[:2] for line in told[1]] == [["False", str(seed)] for seed in seeds]
 
 
 def test_a_compiled_module_older_than_its_source_does_not_count(tmp_path: Path) -> None:
