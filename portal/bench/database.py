@@ -22,6 +22,9 @@ TUNING = {
     "max_wal_size": "8GB",
     "min_wal_size": "4GB",
     "checkpoint_timeout": "15min",
+    # What a batch writes to the log goes to the disk while the rest of it is being written.
+    "wal_writer_delay": "5ms",
+    "wal_writer_flush_after": "256kB",
 }
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 STANDBY = "bench_standby"

@@ -160,8 +160,13 @@ class Batcher:
             _send(replies)
             return
         asked_at = time.monotonic()
+        try:
+            written = self._writer.store(batch)
+        except Exception as error:
+            self._applied = replies
+            self._break(error)
+            return
         self._writing.append(replies)
-        written = self._writer.store(batch)
         written.add_done_callback(lambda done: self._written(done, batch, asked_at))
 
     def _written(self, done: "asyncio.Future[None]", batch: SealedBatch, asked_at: float) -> None:

@@ -130,6 +130,9 @@ class Intake:
             apply(state, ClockTick(), now)
             self._note(_TICK, None, b"")
             self.used.turn_to(ids.day_of(now))
+            # A batch's keys are all filed under its last day.
+            for early, _ in self.batch.keys:
+                self.used.add(early)
         changes, next_id = state.changes, state.next_id
         events, transfers = len(changes.events), len(changes.transfers)
         try:

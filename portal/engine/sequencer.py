@@ -5,6 +5,7 @@ ahead of the database, and no answer leaves before its batch is written. Whateve
 a batch is written, the memory is thrown away and read back: the database is the truth.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ from portal.engine.state import ShardState
 from portal.engine.store import Fenced, Head, SealedBatch
 from portal.engine.used_keys import UsedKeys
 
+_TOLD_BATCHES = 8
 _log = structlog.get_logger("engine")
 
 
@@ -64,8 +66,9 @@ class Sequencer:
         self._reader: store.Connection | None = None
         self._head: Head | None = None
         self._intake = Intake(ShardState(shard), clock, self._find, self._tell)
-        self._keys_epoch = -1
+        self._keys_epoch = -2
         self._proof = Proof({})
+        self._told: deque[store.ToldBatch] = deque(maxlen=_TOLD_BATCHES)
 
     @property
     def state(self) -> ShardState:
@@ -117,8 +120,10 @@ class Sequencer:
             self._head = store.take_over(writer, self._shard)
         else:
             self._head = store.read_head(writer, self._shard)
-        if self._keys_epoch != self._head.epoch:  # Others may have written in between.
-            self._intake.used, self._keys_epoch = UsedKeys(), self._head.epoch
+        # Whoever takes the shard raises its epoch: if it was us each time, nobody else has written.
+        if self._head.epoch != self._keys_epoch + 1:
+            self._intake.used = UsedKeys()
+        self._keys_epoch = self._head.epoch
         self._intake.begin(self._recovered(writer, self._head, copy))
         markets = self.state.markets.items()
         assets = {id_: (m.terms.base, m.terms.quote) for id_, m in markets}
@@ -229,9 +234,17 @@ class Sequencer:
         return store.find_keys(self._reader, self._shard, keys, self.today)
 
     def _tell(self, seq: int) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The command and the answer of a `seq`; a few batches are kept: retries come together."""
+        for batch in self._told:
+            if batch.first_seq <= seq <= batch.last_seq:
+                return batch.of(seq)
         if self._reader is None:
             return None
-        return store.read_answer(self._reader, self._shard, seq)
+        found = store.read_batch(self._reader, self._shard, seq)
+        if found is None:
+            return None
+        self._told.append(found)
+        return found.of(seq)
 
 
 def not_applied() -> NotApplied:

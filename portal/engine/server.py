@@ -6,6 +6,9 @@ A lease makes sure that one engine serves a shard; others follow it and stand by
 import asyncio
 import signal
 import sys
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import psycopg
 import structlog
@@ -131,19 +134,28 @@ class EngineServer:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _learn_from(self, used: UsedKeys, today: int) -> None:
-        connection = await asyncio.to_thread(connect, self._url, self._identity, writes=False)
+        # One thread has the connection to itself: it is closed behind what still runs there.
+        thread = ThreadPoolExecutor(1, "keys")
+        run = partial(asyncio.get_running_loop().run_in_executor, thread)
         try:
-            for day in (today, today - 1):
-                last = ""
-                while found := await asyncio.to_thread(
-                    store.keys_after, connection, self._shard, day, last, KEYS_A_TIME
-                ):
-                    used.learn(day, found)
-                    last = found[-1]
-                    await asyncio.sleep(_KEYS_PAUSE)
-            used.complete = True
+            connection = await run(partial(connect, self._url, self._identity, writes=False))
+            try:
+                for day in (today, today - 1):
+                    await self._learn_day(used, day, partial(run, store.keys_after, connection))
+                used.complete = True
+            finally:
+                thread.submit(connection.close)
         finally:
-            connection.close()
+            thread.shutdown(wait=False)
+
+    async def _learn_day(
+        self, used: UsedKeys, day: int, read: Callable[..., Awaitable[list[str]]]
+    ) -> None:
+        last = ""
+        while found := await read(self._shard, day, last, KEYS_A_TIME):
+            used.learn(day, found)
+            last = found[-1]
+            await asyncio.sleep(_KEYS_PAUSE)
 
     async def _end(self, work: asyncio.Future[None]) -> None:
         """Let work on the database end; what waits for a standby server is given up."""

@@ -60,6 +60,21 @@ class JournalRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ToldBatch:
+    """A batch of the journal with the answers to its commands that had a key, for retries."""
+
+    first_seq: int
+    last_seq: int
+    commands: dict[int, Any]
+    answers: dict[str, Any]
+
+    def of(self, seq: int) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """A command as it was asked, and its answer; None when it had no key."""
+        command, answer = self.commands.get(seq), self.answers.get(str(seq))
+        return None if command is None or answer is None else (command, answer)
+
+
+@dataclass(frozen=True, slots=True)
 class SealedBatch:
     """Everything of a batch that is to be written, already as PostgreSQL takes it."""
 
@@ -148,17 +163,14 @@ def keys_after(connection: Connection, shard: str, day: int, key: str, most: int
     return [str(found) for (found,) in rows]
 
 
-def read_answer(
-    connection: Connection, shard: str, seq: int
-) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """A journalled command and the answer it got; None when its journal is gone."""
+def read_batch(connection: Connection, shard: str, seq: int) -> ToldBatch | None:
+    """The batch of a journalled command; None when its journal is gone."""
     row = connection.execute(
-        "SELECT commands, answers FROM journal WHERE shard = %s AND first_seq <= %s"
-        " ORDER BY first_seq DESC LIMIT 1",
+        "SELECT first_seq, last_seq, commands, answers FROM journal"
+        " WHERE shard = %s AND first_seq <= %s ORDER BY first_seq DESC LIMIT 1",
         (shard, seq),
     ).fetchone()
-    if row is None:
+    if row is None or row[1] < seq:
         return None
-    answer = orjson.loads(row[1]).get(str(seq))
-    command = next((raw for at, _, raw in orjson.loads(row[0]) if at == seq), None)
-    return None if answer is None or command is None else (command, answer)
+    commands = {at: raw for at, _, raw in orjson.loads(row[2])}
+    return ToldBatch(row[0], row[1], commands, orjson.loads(row[3]))

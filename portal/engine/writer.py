@@ -1,7 +1,6 @@
 """The engine's side of the process that writes (`portal.engine.writer_process`)."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
@@ -38,6 +37,8 @@ class _Process:
     slots: list[int]
     child: subprocess.Popen[bytes]
     writer: asyncio.StreamWriter
+    # Requests without an answer, the oldest first.
+    asked: deque[asyncio.Future[None]]
     listening: asyncio.Task[None]
 
 
@@ -49,12 +50,12 @@ class Writer:
         self._shard = shard
         self._identity = identity
         self._process: _Process | None = None
-        self._asked: deque[asyncio.Future[None]] = deque()
         self._given = 0
 
     async def start(self) -> None:
         """Have the process running, before it is needed."""
-        if self._process is not None and self._process.child.poll() is None:
+        process = self._process
+        if process and process.child.poll() is None and not process.listening.done():
             return
         self._end_process()
         ours, theirs = socket.socketpair()
@@ -67,8 +68,9 @@ class Writer:
                 pass_fds=numbers,
             )
         reader, writer = await asyncio.open_connection(sock=ours)
-        listening = asyncio.ensure_future(self._listen(reader))
-        self._process = _Process(slots, child, writer, listening)
+        asked: deque[asyncio.Future[None]] = deque()
+        listening = asyncio.ensure_future(_listen(reader, asked))
+        self._process = _Process(slots, child, writer, asked, listening)
 
     async def begin(self, reliance: Reliance) -> None:
         """Write what comes from now on. Raises what keeps it from the database."""
@@ -84,13 +86,15 @@ class Writer:
         It fails with Fenced, NotDurable, NotReplicated, psycopg.Error, Skipped when one before it
         failed, or WriterGone.
         """
-        if self._process is None or len(self._asked) >= MOST_GIVEN:
+        process = self._process
+        if process is None or len(process.asked) >= MOST_GIVEN:
             return _failed(WriterGone("The process that writes can't take a batch now."))
         content = msgspec.msgpack.encode(batch)
         self._given += 1
         slot = self._given % MOST_GIVEN
         # A socket takes a large batch in portions, whenever the engine has a moment for it.
-        os.pwrite(self._process.slots[slot], content, 0)
+        if os.pwrite(process.slots[slot], content, 0) != len(content):
+            return _failed(OSError("a batch could not be handed over whole"))
         return self._ask(Store(slot, len(content)))
 
     def interrupt(self) -> None:
@@ -110,30 +114,14 @@ class Writer:
         self._end_process()
 
     def _ask(self, request: Begin | Store) -> "asyncio.Future[None]":
-        if self._process is None or self._process.listening.done():
+        process = self._process
+        if process is None or process.listening.done():
             return _failed(WriterGone("The process that writes is gone."))
         asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._asked.append(asked)
+        process.asked.append(asked)
         body = msgspec.msgpack.encode(request)
-        self._process.writer.write(SIZE.pack(len(body)) + body)
+        process.writer.write(SIZE.pack(len(body)) + body)
         return asked
-
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
-            while True:
-                (size,) = SIZE.unpack(await reader.readexactly(SIZE.size))
-                done = msgspec.msgpack.decode(await reader.readexactly(size), type=Done)
-                self._settle(done)
-        gone = WriterGone("The process that writes has ended.")
-        while self._asked:
-            _fail(self._asked.popleft(), gone)
-
-    def _settle(self, done: Done) -> None:
-        asked = self._asked.popleft()
-        if done.failure is not None:
-            _fail(asked, FAILURES[done.failure](done.text))
-        elif not asked.done():
-            asked.set_result(None)
 
     def _end_process(self) -> None:
         process, self._process = self._process, None
@@ -144,6 +132,24 @@ class Writer:
             process.child.wait()
             for slot in process.slots:
                 os.close(slot)
+
+
+async def _listen(reader: asyncio.StreamReader, asked: "deque[asyncio.Future[None]]") -> None:
+    """Settle what was asked, until the process is gone."""
+    try:
+        while True:
+            (size,) = SIZE.unpack(await reader.readexactly(SIZE.size))
+            done = msgspec.msgpack.decode(await reader.readexactly(size), type=Done)
+            if done.failure is not None:
+                _fail(asked.popleft(), FAILURES[done.failure](done.text))
+            elif not (oldest := asked.popleft()).done():
+                oldest.set_result(None)
+    except (asyncio.IncompleteReadError, OSError):
+        pass
+    finally:
+        gone = WriterGone("The process that writes has ended.")
+        while asked:
+            _fail(asked.popleft(), gone)
 
 
 def _shared_file() -> int:

@@ -86,6 +86,8 @@ class Writer:
                 raise Skipped("the batch before it was not written")
             else:
                 content = os.pread(self._slots[request.slot], request.size, 0)
+                if len(content) != request.size:
+                    raise OSError("a batch was not handed over whole")
                 self._committer.commit(_BATCHES.decode(content))
         except Exception as error:
             self._committer = None

@@ -78,13 +78,14 @@ class BatchWriter:
 
     def _run(self, names: list[bytes], values: list[Sequence[Any]], batch: SealedBatch) -> None:
         """Run prepared statements in one go; the second of them must move the head."""
-        pg = self._pg
+        pg, sent = self._pg, False
         pg.enter_pipeline_mode()
         try:
             for name, parameters in zip(names, values, strict=True):
                 formats = [int(isinstance(value, bytes)) for value in parameters]
                 pg.send_query_prepared(name, [_as_sent(v) for v in parameters], formats)
             pg.pipeline_sync()
+            sent = True
             for place in range(len(names)):
                 done = self._required()
                 if place == 1 and not done.ntuples:
@@ -95,7 +96,8 @@ class BatchWriter:
                 self._result()
             self._result()
         except (psycopg.DatabaseError, Fenced):
-            self._drain()
+            if sent:
+                self._drain()
             raise
         finally:
             if pg.transaction_status != pq.TransactionStatus.UNKNOWN:
@@ -111,7 +113,8 @@ class BatchWriter:
                 self._pg.put_copy_data(lines)
                 self._pg.put_copy_end()
                 self._required()
-            self._required()
+            if self._required().command_status != b"COMMIT":
+                raise psycopg.InternalError("PostgreSQL did not commit the batch")
             self._result()
         except psycopg.DatabaseError:
             while self._pg.status == pq.ConnStatus.OK and self._result() is not None:
