@@ -28,6 +28,7 @@ TUNING = {
 }
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 STANDBY = "bench_standby"
+_SEGMENT_NAME = 24
 # About what a command of a bench writes to the log; `min_wal_size` keeps that many files.
 _LOG_BYTES, _LOG_FILE, _MOST_LOG_FILES = 2_500, 16 * 1024 * 1024, 250
 
@@ -111,11 +112,24 @@ def start_standby(primary: BenchPostgres, data: Path, log: Path) -> BenchPostgre
             f" password={primary.password} application_name={STANDBY}'\n"
         )
     (standby.data / "standby.signal").touch()
+    _copy_log_files(primary, standby)
     standby.launch(log)
     primary.execute(f"ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 ({STANDBY})'")
     primary.execute("SELECT pg_reload_conf()")
     _wait_synchronous(primary, standby)
     return standby
+
+
+def _copy_log_files(primary: BenchPostgres, standby: BenchPostgres) -> None:
+    """Give the standby the files for its log, too, that one which runs for long uses again."""
+    account, place = standby.account, standby.data / "pg_wal"
+    for file in (primary.data / "pg_wal").iterdir():
+        target = place / file.name
+        if len(file.name) == _SEGMENT_NAME and not target.exists():
+            shutil.copyfile(file, target)
+            target.chmod(0o600)
+            if account is not None:
+                os.chown(target, account.uid, account.gid)
 
 
 def _wait_synchronous(primary: BenchPostgres, standby: BenchPostgres) -> None:

@@ -87,7 +87,8 @@ def drive(
     if gateway is not None:
         servers["gateway"] = gateway[0].process.pid
         module, plan.port = "portal.bench.http_load", gateway[1]
-    lab.postgres.make_log(int(plan.rate * (plan.warmup + plan.seconds)))
+    if lab.standby is None:  # A standby would miss the files that are used again.
+        lab.postgres.make_log(int(plan.rate * (plan.warmup + plan.seconds)))
     with ExitStack() as stack:
         generator = Generator(plan, stack, module)
         meter = CpuMeter(servers | {"load": generator.process.pid})

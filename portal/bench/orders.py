@@ -15,6 +15,8 @@ def main(settings: Settings, options: Options, *, old: int, old_days: int, stand
         if old:
             fill(lab, old, old_days)
         if standby:
+            most = max(options.rates) * (options.warmup + options.seconds)
+            lab.postgres.make_log(int(most * len(options.rates)))
             lab.start_standby()
         engine = lab.start_engine(profile=profile)
         for rate in options.rates:
