@@ -14,17 +14,9 @@ from portal.engine.columns import text_array
 from portal.engine.copying.keys import key_copy
 from portal.engine.sequencer import NotApplied, Sequencer
 from portal.engine.store import Fenced
-from tests.factories.engine import ALICE, BOB, USDT, define_market, deposit, place_order, take
+from tests.factories.engine import ALICE, BOB, USDT, deposit, place_order, take
 
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture
-def sequencer(database_url: str) -> Any:
-    sequencer = Sequencer(database_url)
-    sequencer.run([define_market(), deposit()])
-    yield sequencer
-    sequencer.stop()
 
 
 def count(database: Database, table: str) -> int:

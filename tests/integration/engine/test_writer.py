@@ -25,14 +25,6 @@ from tests.integration.engine.test_server import Running
 pytestmark = pytest.mark.postgres
 
 
-@pytest.fixture
-def sequencer(database_url: str) -> Any:
-    sequencer = Sequencer(database_url)
-    sequencer.run([define_market(), deposit()])
-    yield sequencer
-    sequencer.stop()
-
-
 def sealed(sequencer: Sequencer, key: str) -> SealedBatch:
     """A batch of one order, not written."""
     sequencer.add([encode_command(place_order(key=key))])

@@ -11,17 +11,9 @@ from portal.engine.connection import Identity, connect
 from portal.engine.sequencer import Sequencer
 from portal.engine.store import Fenced, SealedBatch
 from portal.engine.writing import BatchWriter
-from tests.factories.engine import define_market, deposit, place_order
+from tests.factories.engine import place_order
 
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture
-def sequencer(database_url: str) -> Any:
-    sequencer = Sequencer(database_url)
-    sequencer.run([define_market(), deposit()])
-    yield sequencer
-    sequencer.stop()
 
 
 @pytest.fixture
