@@ -8,6 +8,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 
 def free_port() -> int:
     """A TCP port that nobody listens on."""
@@ -58,6 +60,19 @@ class PortalProcess:
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process = None
+
+    def kill_alone(self) -> None:
+        """SIGKILL to it; what it has started is left behind."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def kill_children(self) -> None:
+        """SIGKILL to what it has started, and not to itself."""
+        if self._process is not None:
+            for child in psutil.Process(self._process.pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
 
     def _more_arguments(self) -> list[str]:
         return []

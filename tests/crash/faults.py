@@ -17,6 +17,16 @@ async def engine_killed(world: World) -> None:
     (await world.leader()).kill()
 
 
+async def engine_alone_killed(world: World) -> None:
+    """SIGKILL to the leader; its writer has batches left, and nobody to tell of them."""
+    (await world.leader()).kill_alone()
+
+
+async def writer_killed(world: World) -> None:
+    """SIGKILL to the process that writes for the leader."""
+    (await world.leader()).kill_children()
+
+
 async def both_engines_killed(world: World) -> None:
     """SIGKILL to leader and standby at once."""
     for engine in world.engines:
@@ -130,6 +140,8 @@ async def clients_left(world: World) -> None:
 
 FAULTS: list[Fault] = [
     engine_killed,
+    engine_alone_killed,
+    writer_killed,
     both_engines_killed,
     gateway_killed,
     postmaster_killed,
