@@ -20,7 +20,7 @@ from types import ModuleType
 # Paths below portal/, without `.py`: what an order touches between its command and its effects.
 MODULES = (
     "core/hashchain",
-    "core/money",
+    "core/units",
     "engine/accounts",
     "engine/apply/__init__",
     "engine/apply/amending",

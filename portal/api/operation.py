@@ -17,7 +17,7 @@ from portal.api.reading import check_text
 from portal.api.shapes import ErrorAnswer, IdempotencyHeaders
 from portal.api.spec import request_part, spec
 from portal.core.errors import NotFound
-from portal.core.money import MAX_UNITS
+from portal.core.units import MAX_UNITS
 
 Access = Literal["open", "trader", "door"]
 Scope = Literal["read", "trade"]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
-from portal.core.money import MAX_UNITS
+from portal.core.units import MAX_UNITS
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 

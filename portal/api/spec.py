@@ -16,7 +16,7 @@ from spectree.plugins.flask_plugin import FlaskPlugin
 
 from portal.api.reading import NoQuery, check_text, parse_json, validate
 from portal.api.shapes import ErrorAnswer
-from portal.core.money import MAX_UNITS
+from portal.core.units import MAX_UNITS
 from portal.users.signing import KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER
 
 COOKIE = "otc_session"

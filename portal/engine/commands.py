@@ -15,7 +15,7 @@ import orjson
 from msgspec import Meta, Struct, field
 
 from portal.core.errors import InvalidInput
-from portal.core.money import MAX_UNITS
+from portal.core.units import MAX_UNITS
 
 Id = Annotated[int, Meta(ge=1, le=MAX_UNITS)]
 Units = Annotated[int, Meta(ge=0, le=MAX_UNITS)]

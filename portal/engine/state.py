@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from portal.core.errors import Conflict, InvalidInput, NotFound
-from portal.core.money import too_many
+from portal.core.units import too_many
 from portal.engine import ids
 from portal.engine.accounts import Accounts, AccountState
 from portal.engine.open_orders import OpenOrders

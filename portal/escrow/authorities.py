@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from portal.audit.service import record
 from portal.core.clock import now_ms
 from portal.core.errors import Conflict, InvalidInput
-from portal.core.money import bps_up
 from portal.core.settings import Settings
+from portal.core.units import bps_up
 from portal.escrow import typed_data
 from portal.escrow.chain import account
 from portal.escrow.deployment import Deployment, fee_address, load_deployment

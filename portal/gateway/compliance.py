@@ -24,7 +24,8 @@ from sqlalchemy.exc import DBAPIError
 from portal.core.clock import utc_now
 from portal.core.db import Database
 from portal.core.errors import Forbidden, PortalError
-from portal.core.money import Money, quote_units
+from portal.core.money import Money
+from portal.core.units import quote_units
 from portal.gateway.memory import Busy, database_away
 from portal.markets.models import Market
 from portal.orders.draft import Draft, worst_price

@@ -17,7 +17,7 @@ import orjson
 from msgspec import Struct
 
 from portal.core.errors import InvalidInput
-from portal.core.money import quote_units
+from portal.core.units import quote_units
 from portal.gateway.compliance import Size, Sort
 from portal.gateway.records import Known, Switches
 from portal.orders.draft import size_fits

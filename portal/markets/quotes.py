@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
-from portal.core.money import MAX_UNITS, ticks_from_decimal
+from portal.core.money import ticks_from_decimal
+from portal.core.units import MAX_UNITS
 
 # Enough digits that nothing is rounded before the one rounding to a tick.
 PRECISION = 60

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from portal.audit.service import record
 from portal.core.db import Database
 from portal.core.errors import Conflict, InvalidInput
-from portal.core.money import bps_up
 from portal.core.settings import Settings
+from portal.core.units import bps_up
 from portal.engine.models import CommandKey
 from portal.escrow.authorities import authority_request, store_authority
 from portal.markets.models import Market

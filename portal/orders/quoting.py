@@ -7,7 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.core.clock import iso, now_ms, utc_now
-from portal.core.money import Money, quote_units, units_text
+from portal.core.money import Money, units_text
+from portal.core.units import quote_units
 from portal.ledger.models import Account
 from portal.ledger.rules import AVAILABLE
 from portal.orders.condition_words import unmet

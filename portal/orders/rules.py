@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 
 from mypy_extensions import mypyc_attr
 
-from portal.core.money import bps_up
+from portal.core.units import bps_up
 from portal.orders.conditions import Conditions, Facts
 
 # Final each, so that compiled modules have them in place instead of looking them up.

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from portal.core.clock import from_ms
 from portal.core.errors import NotFound
-from portal.core.money import Asset, Money, quote_units, units_text
+from portal.core.money import Asset, Money, units_text
+from portal.core.units import quote_units
 from portal.markets.assets import asset
 from portal.markets.models import Market
 from portal.plugin_api import OrderFacts, PartyFacts, Side, TradeFacts

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portal.core.clock import now_ms
-from portal.core.money import MAX_UNITS
+from portal.core.units import MAX_UNITS
 from tests.factories.engine import USDT, define_market, deposit, place_order
 
 SELLERS, BUYERS = (1001, 1002, 1003), (1004, 1005, 1006)

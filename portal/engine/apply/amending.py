@@ -3,7 +3,7 @@
 from typing import Any
 
 from portal.core.errors import Conflict, InvalidInput, PortalError
-from portal.core.money import MAX_UNITS
+from portal.core.units import MAX_UNITS
 from portal.engine.apply import entering, orders
 from portal.engine.apply.holds import due_hold, instant, require_hold
 from portal.engine.apply.matching import close, leave_book

@@ -3,7 +3,7 @@
 from typing import Any
 
 from portal.core.errors import InvalidInput
-from portal.core.money import MAX_UNITS
+from portal.core.units import MAX_UNITS
 from portal.engine.commands import Deposit, Withdraw
 from portal.engine.state import ShardState
 from portal.ledger import rules

@@ -5,7 +5,7 @@ outside; where a market settles at once, what the rest costs at the worst price 
 shared order holds nothing until it matches.
 """
 
-from portal.core.money import bps_up
+from portal.core.units import bps_up
 from portal.engine.apply.order_checks import cost
 from portal.engine.apply.posting import hold, unhold
 from portal.engine.state import MarketInShard, ShardState

@@ -1,6 +1,6 @@
 """Markets of two coins settle in the ledger at once: a fill moves both and completes its trade."""
 
-from portal.core.money import bps_up
+from portal.core.units import bps_up
 from portal.engine.apply.posting import pay, pay_fee, unhold
 from portal.engine.state import ShardState
 from portal.trades.rules import State, TradeState

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from portal.core.errors import InvalidInput
-from portal.core.money import MAX_UNITS, quote_units
+from portal.core.units import MAX_UNITS, quote_units
 from portal.engine.apply import auction
 from portal.engine.commands import DefineMarket, IndexTick
 from portal.engine.state import MarketInShard, ShardState

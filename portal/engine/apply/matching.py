@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from portal.core.money import bps_up
+from portal.core.units import bps_up
 from portal.engine.apply.holds import backing, due_hold, instant, set_hold
 from portal.engine.apply.instant import settle
 from portal.engine.apply.order_checks import cost

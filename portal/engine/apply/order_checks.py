@@ -1,7 +1,7 @@
 """What a new order must satisfy before anything of it is stored."""
 
 from portal.core.errors import Conflict, InvalidInput
-from portal.core.money import bps_up, quote_units, too_many
+from portal.core.units import bps_up, quote_units, too_many
 from portal.engine.commands import PlaceOrder
 from portal.engine.state import MarketInShard, ShardState
 from portal.orders.rules import BUY, MAX_MARGIN_BPS, MarketTerms, OrderState

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portal.core.errors import BY_CODE
-from portal.core.money import MAX_UNITS
 from portal.core.settings import Settings
+from portal.core.units import MAX_UNITS
 from portal.engine import frames, replay
 from tests.factories.engine import BOB, USDT, define_market, deposit, place_order
 from tests.integration.engine.raw_door import Door

@@ -8,15 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.core.errors import InvalidInput
-from portal.core.money import (
-    MAX_UNITS,
-    Asset,
-    Money,
-    bps_up,
-    parse_units,
-    quote_units,
-    too_many,
-)
+from portal.core.money import Asset, Money, parse_units
+from portal.core.units import MAX_UNITS, bps_up, quote_units, too_many
 
 USDT = Asset("USDT", 6)
 # Around the powers of two at which compiled code counts in another way.
