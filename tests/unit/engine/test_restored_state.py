@@ -1,16 +1,17 @@
 """A state read back from its rows goes on exactly as the one that never stopped."""
 
-from copy import copy
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.core.errors import PortalError
+from portal.engine.accounts import AccountState
 from portal.engine.apply import apply
 from portal.engine.commands import parse_command
 from portal.engine.state import MarketInShard, ShardState
 from portal.orders.rules import order_from
+from portal.trades.rules import TradeState
 from tests.factories.engine import define_market, deposit
 from tests.unit.engine.test_money_is_kept import PEOPLE, _choose, commands
 
@@ -28,8 +29,11 @@ def _restored(state: ShardState) -> ShardState:
     new.restore(
         markets=markets,
         orders=[order_from(order.as_dict()) for _, order in sorted(state.orders.items())],
-        trades=[copy(trade) for trade in state.trades.values()],
-        accounts=[(key, copy(account)) for key, account in state.accounts.items()],
+        trades=[TradeState(**trade.as_dict()) for trade in state.trades.values()],
+        accounts=[
+            (key, AccountState(account.id, account.balance))
+            for key, account in state.accounts.items()
+        ],
     )
     return new
 
