@@ -118,6 +118,7 @@ def build(folder: Path) -> str:
 
     Without a compiler, or with one that fails, the plain sources are used as before.
     """
+    remove_former(folder)
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / "portal"
         shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
@@ -138,6 +139,14 @@ def build(folder: Path) -> str:
             shutil.copyfile(_compiled(copy, name), made.with_suffix(".new"))
             made.with_suffix(".new").replace(made)
     return f"The engine's rules are compiled: {len(MODULES)} modules."
+
+
+def remove_former(folder: Path) -> None:
+    """Remove what was compiled of modules that are not compiled any more: Python would use it."""
+    present = {_compiled(folder, name) for name in (_GROUP, *MODULES)}
+    for file in folder.rglob(f"*{_SUFFIX}"):
+        if file not in present:
+            file.unlink()
 
 
 def _compiled(folder: Path, name: str) -> Path:

@@ -51,3 +51,12 @@ def test_a_compiled_module_older_than_its_source_does_not_count(tmp_path: Path) 
     source = tmp_path / "orders" / "walk.py"
     os.utime(source, (source.stat().st_mtime + 10, source.stat().st_mtime + 10))
     assert not compiling.is_fresh(tmp_path)
+
+
+def test_what_was_compiled_of_a_module_that_is_plain_again_is_removed(tmp_path: Path) -> None:
+    for name in ("orders/walk", "orders/formerly"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        compiling._compiled(tmp_path, name).touch()
+    compiling.remove_former(tmp_path)
+    assert compiling._compiled(tmp_path, "orders/walk").exists()
+    assert not compiling._compiled(tmp_path, "orders/formerly").exists()
