@@ -11,6 +11,7 @@ from portal.core.clock import utc_now
 from portal.core.db import Database
 from portal.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from portal.core.jobs import Engine, JobContext
+from portal.engine.telling import tell
 from portal.trades.models import Dispute, DisputeStatement, Trade
 from portal.trades.rules import State
 
@@ -50,6 +51,8 @@ def open_ticket(
         session.add(DisputeStatement(trade_id=trade_id, user_id=user_id, text=statement))
     actor = "system" if user_id is None else f"user:{user_id}"
     record(session, actor, "dispute.opened", f"trade:{trade_id}", {"reason": reason})
+    # The engine told of the dispute before there was a ticket to show.
+    _tell_parties(session, session.get_one(Trade, trade_id))
 
 
 def add_statement(session: Session, trade: Trade, user_id: int, text: str) -> None:
@@ -65,6 +68,11 @@ def add_statement(session: Session, trade: Trade, user_id: int, text: str) -> No
         raise Conflict(f"You have made {MOST_STATEMENTS} statements, which is the limit.")
     session.add(DisputeStatement(trade_id=trade.id, user_id=user_id, text=text))
     record(session, f"user:{user_id}", "dispute.statement", f"trade:{trade.id}", {})
+    _tell_parties(session, trade)
+
+
+def _tell_parties(session: Session, trade: Trade) -> None:
+    tell(session, [(user, "trade", trade.id) for user in (trade.buyer_id, trade.seller_id)])
 
 
 def resolve_dispute(
@@ -162,6 +170,7 @@ def _decide(session: Session, staff_id: int, trade_id: int, outcome: str, decisi
     ticket.decision, ticket.decided_by, ticket.decided_at = decision, staff_id, utc_now()
     change: dict[str, Any] = {"outcome": outcome, "to_buyer": trade.to_buyer}
     record(session, f"user:{staff_id}", "dispute.resolved", f"trade:{trade_id}", change)
+    _tell_parties(session, trade)
 
 
 def _end(session: Session, ticket: Dispute, trade: Trade) -> None:
