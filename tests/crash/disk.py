@@ -109,7 +109,7 @@ class DatabaseOnDisk(EmbeddedPostgres):
         message = "SELECT pg_logical_emit_message(false, 'ballast', repeat('x', %s), true)"
         try:
             self.execute(message, (size,))
-        except psycopg.OperationalError:
+        except psycopg.Error:  # The server's last words, or none.
             return False
         return True
 
