@@ -1,4 +1,4 @@
-"""From many clients to one writer: fair turns, batches without timers, answers after the commit.
+"""From many clients to one writer: fair turns, batches of what came, answers after the commit.
 
 Commands are applied as they arrive, while the batch before is being committed by another process;
 as soon as that is done, what was applied meanwhile is the next batch. When much comes, a batch is

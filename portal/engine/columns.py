@@ -77,11 +77,10 @@ def plain_array(values: Sequence[Any]) -> str:
 
 def text_array(values: Sequence[str | None]) -> str:
     """An array of any text."""
-    return "{" + ",".join(["NULL" if v is None else quoted(v) for v in values]) + "}"
+    return "{" + ",".join(["NULL" if v is None else _quoted(v) for v in values]) + "}"
 
 
-def quoted(text: str) -> str:
-    """A text as an element of an array."""
+def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

@@ -33,7 +33,7 @@ from portal.engine.writer import Writer, WriterGone
 STOP_SECONDS = 3.0
 KEYS_A_TIME = 2_000
 _KEYS_PAUSE = 0.02
-# The thread that commits must not wait long for its turn once PostgreSQL has answered.
+# The threads that keep the lease and read keys must not wait long for their turn.
 _SWITCH_SECONDS = 0.0005
 _log = structlog.get_logger("engine")
 

@@ -1,7 +1,7 @@
-"""Writing a shard: one batch of commands and all its effects are one transaction.
+"""What the engine keeps of a shard: its head, its keys, its journal, and a batch to be written.
 
-Plain psycopg in one pipeline: these are the hot tables, and every statement is written for them.
-The first statement moves the shard's head and fails when another engine has taken over.
+Plain psycopg: these are the hot tables, and every statement is written for them. A batch is sent
+by `portal.engine.writing`.
 """
 
 from collections.abc import Sequence

@@ -8,7 +8,7 @@ the same results.
 from typing import Final
 
 from portal.engine.accounts import AccountState
-from portal.engine.columns import Columns, quoted
+from portal.engine.columns import Columns, text_array
 from portal.engine.store import Statement
 from portal.ledger.models import Account
 from portal.orders.models import Order
@@ -45,14 +45,14 @@ def order_arrays(orders: list[OrderState]) -> list[str]:
         _whole([str(order.min_trade) for order in orders]),
         _whole([str(order.max_trade) for order in orders]),
         _whole([str(order.held) for order in orders]),
-        _texts([order.status for order in orders]),
-        _texts([order.reason for order in orders]),
+        text_array([order.status for order in orders]),
+        text_array([order.reason for order in orders]),
         _whole([str(order.updated_ms) for order in orders]),
         _whole([str(order.priority) for order in orders]),
         _numbers([order.floor_ticks for order in orders]),
         _numbers([order.ceiling_ticks for order in orders]),
         _numbers([order.expires_ms for order in orders]),
-        _texts([order.paused for order in orders]),
+        text_array([order.paused for order in orders]),
     ]
 
 
@@ -69,10 +69,6 @@ def balance_update(accounts: list[AccountState]) -> Statement:
 
 def _numbers(values: list[int | None]) -> str:
     return _whole(["NULL" if value is None else str(value) for value in values])
-
-
-def _texts(values: list[str | None]) -> str:
-    return _whole(["NULL" if value is None else quoted(value) for value in values])
 
 
 def _whole(parts: list[str]) -> str:

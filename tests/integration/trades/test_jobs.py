@@ -1,13 +1,10 @@
 """Clearing and clocks with real plugins, a real engine and a real database."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from portal.core.clock import now_ms
-from portal.core.db import Database
-from portal.core.settings import Settings
 from portal.engine.local import LocalEngine
 from portal.trades.jobs import run_clearing, run_timers
 from portal.trades.progress import history, last_reason
@@ -15,13 +12,6 @@ from portal.users.kyc import set_kyc_tier
 from tests.integration.payments.world import MARKET, World
 
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture
-def world(settings: Settings, database: Database) -> Iterator[World]:
-    world = World(settings, database)
-    yield world
-    world.engine.close()
 
 
 def set_rates(world: World, maker_bps: int, taker_bps: int) -> None:

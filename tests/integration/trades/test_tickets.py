@@ -1,25 +1,14 @@
 """What the parties of a dispute are told of its ticket."""
 
-from collections.abc import Iterator
-
 import orjson
 import psycopg
 import pytest
 
-from portal.core.db import Database
-from portal.core.settings import Settings
 from portal.engine.store import CHANNEL
 from portal.trades.tickets import open_ticket
 from tests.integration.payments.world import World
 
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture
-def world(settings: Settings, database: Database) -> Iterator[World]:
-    world = World(settings, database)
-    yield world
-    world.engine.close()
 
 
 def test_both_parties_are_told_when_a_ticket_is_there_to_show(
