@@ -68,7 +68,7 @@ _RULES: dict[str, str] = {
             WHERE o.status = 'open' AND o.held <> 0 GROUP BY 1, 2
             UNION ALL
             SELECT seller_id, base, sum(reserved) FROM trade
-            WHERE NOT locked AND NOT settled AND state <> 'cancelled' GROUP BY 1, 2
+            WHERE NOT closed AND NOT locked GROUP BY 1, 2
         ), total AS (SELECT owner_id, asset, sum(units) AS units FROM wanted GROUP BY 1, 2)
         SELECT 'held of user ' || coalesce(a.owner_id, t.owner_id) || ' '
                || coalesce(a.asset, t.asset, 'of no asset'), coalesce(t.units, 0),
@@ -80,7 +80,7 @@ _RULES: dict[str, str] = {
     "what is in escrow backs locked trades": """
         , total AS (
             SELECT seller_id AS owner_id, base AS asset, sum(escrow_units) AS units FROM trade
-            WHERE locked AND NOT settled GROUP BY 1, 2
+            WHERE NOT closed AND locked GROUP BY 1, 2
         )
         SELECT 'escrow of user ' || coalesce(a.owner_id, t.owner_id) || ' '
                || coalesce(a.asset, t.asset), coalesce(t.units, 0), coalesce(a.balance, 0)

@@ -20,7 +20,7 @@ DATABASE = "portal"
 TUNING = {
     "shared_buffers": "1GB",
     "max_wal_size": "8GB",
-    "min_wal_size": "4GB",
+    "min_wal_size": "6GB",
     "checkpoint_timeout": "15min",
     # What a batch writes to the log goes to the disk while the rest of it is being written.
     "wal_writer_delay": "5ms",
@@ -29,8 +29,8 @@ TUNING = {
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 STANDBY = "bench_standby"
 _SEGMENT_NAME = 24
-# About what a command of a bench writes to the log; `min_wal_size` keeps that many files.
-_LOG_BYTES, _LOG_FILE, _MOST_LOG_FILES = 2_500, 16 * 1024 * 1024, 250
+# More than a command of a bench writes to the log; `min_wal_size` keeps that many files.
+_LOG_BYTES, _LOG_FILE, _MOST_LOG_FILES = 3_000, 16 * 1024 * 1024, 370
 
 
 class BenchPostgres(EmbeddedPostgres):

@@ -87,10 +87,10 @@ def drive(
     if gateway is not None:
         servers["gateway"] = gateway[0].process.pid
         module, plan.port = "portal.bench.http_load", gateway[1]
-    if lab.standby is None:  # A standby would miss the files that are used again.
-        lab.postgres.make_log(int(plan.rate * (plan.warmup + plan.seconds)))
     with ExitStack() as stack:
         generator = Generator(plan, stack, module)
+        if lab.standby is None:  # A standby would miss the files that are used again.
+            lab.postgres.make_log(int(plan.rate * (plan.warmup + plan.seconds)))
         meter = CpuMeter(servers | {"load": generator.process.pid})
         report = generator.go()
         cpu = meter.cores()

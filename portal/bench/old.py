@@ -72,7 +72,7 @@ def _copy_table(
 ) -> None:
     rows = connection.execute(
         "SELECT column_name FROM information_schema.columns WHERE table_name = %s"
-        " AND table_schema = current_schema() ORDER BY ordinal_position",
+        " AND table_schema = current_schema() AND is_generated = 'NEVER' ORDER BY ordinal_position",
         (table,),
     ).fetchall()
     names = [name for (name,) in rows]

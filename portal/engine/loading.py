@@ -56,10 +56,7 @@ def load_orders(connection: Connection, shard: str) -> list[OrderState]:
 def load_trades(connection: Connection, shard: str) -> list[TradeState]:
     """Trades that are not over."""
     names = field_names(TradeState)
-    query = (
-        "SELECT * FROM trade WHERE shard = %s AND NOT settled"
-        " AND NOT (state = 'cancelled' AND NOT locked) ORDER BY id"
-    )
+    query = "SELECT * FROM trade WHERE shard = %s AND NOT closed ORDER BY id"
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(query, (shard,))
         return [TradeState(**{name: row[name] for name in names}) for row in rows]

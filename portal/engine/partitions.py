@@ -19,7 +19,6 @@ BY_ID = ("order", "trade", "transfer")
 KEYS = "command_key"
 KEY_DAYS = 2
 # Rows that change are rewritten in place while their page has room.
-_OPEN_TRADE = "NOT settled AND NOT (state = 'cancelled' AND NOT locked)"
 _FILL = {"order": 80, "trade": 70}
 
 
@@ -114,7 +113,7 @@ def _attached(connection: Connection) -> list[tuple[str, str, str]]:
 
 
 def _refuse_open(connection: Connection, table: str, name: str) -> None:
-    still_open = {"order": "status = 'open'", "trade": _OPEN_TRADE}.get(table)
+    still_open = {"order": "status = 'open'", "trade": "NOT closed"}.get(table)
     if still_open is None:
         return
     query = sql.SQL("SELECT count(*) FROM {} WHERE ").format(sql.Identifier(name))

@@ -109,7 +109,7 @@ def sweep_trades(context: JobContext) -> int:
             select(Trade.id)
             .where(
                 Trade.state.in_(_WAITING),
-                ~Trade.settled,
+                ~Trade.closed,
                 or_(Trade.locked, Trade.state == State.LOCKING),
             )
             .order_by(Trade.id)

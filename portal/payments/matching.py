@@ -78,6 +78,7 @@ class Matcher:
     def _waiting_for(self, line: StatementLine) -> Iterator[rules.Expected]:
         trades = self.session.scalars(
             select(Trade.id).where(
+                ~Trade.closed,
                 Trade.method == self.gateway.slug,
                 Trade.quote == line.amount.asset.code,
                 Trade.fiat_units == line.amount.units,

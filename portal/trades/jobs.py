@@ -20,9 +20,10 @@ _log = structlog.get_logger("trades")
 def run_clearing(context: JobContext) -> int:
     """Clear, hold or deny every newly matched trade; returns how many were answered."""
     with context.database.reader() as session:
-        query = select(Trade).where(Trade.state == State.MATCHED).order_by(Trade.id).limit(_BATCH)
+        query = select(Trade).where(~Trade.closed, Trade.state == State.MATCHED)
         commands = [
-            clearing_command(session, context.plugins, trade) for trade in session.scalars(query)
+            clearing_command(session, context.plugins, trade)
+            for trade in session.scalars(query.order_by(Trade.id).limit(_BATCH))
         ]
     return sum(_clear(context, command) for command in commands)
 
@@ -32,7 +33,7 @@ def run_timers(context: JobContext, clock: Clock = now_ms) -> int:
     with context.database.reader() as session:
         query = (
             select(Trade.id, Trade.deadline_ms)
-            .where(Trade.deadline_ms <= clock())
+            .where(~Trade.closed, Trade.deadline_ms <= clock())
             .order_by(Trade.deadline_ms)
             .limit(_BATCH)
         )

@@ -19,7 +19,6 @@ from portal.users.models import User
 Role = Literal["buyer", "seller"]
 Action = Literal["sign_and_pay", "wait", "check_and_release", "claim"]
 PAGE = 50
-_ENDED_UNLOCKED = (State.CANCELLED,)
 
 
 @dataclass(frozen=True)
@@ -79,11 +78,7 @@ def own_trades(
     """A page of a person's trades, newest first; only open or only ended ones if asked."""
     query = select(Trade).where(or_(Trade.buyer_id == user_id, Trade.seller_id == user_id))
     if is_open is not None:
-        over = or_(
-            Trade.settled.is_(True),
-            Trade.state.in_(_ENDED_UNLOCKED) & Trade.locked.is_(False),
-        )
-        query = query.where(~over if is_open else over)
+        query = query.where(~Trade.closed if is_open else Trade.closed)
     if before is not None:
         query = query.where(Trade.id < before)
     rows = session.scalars(query.order_by(Trade.id.desc()).limit(PAGE + 1)).all()
@@ -110,7 +105,7 @@ def other_party(trade: Trade, user_id: int) -> int:
 
 def is_over(trade: Trade) -> bool:
     """Nothing more can happen to it."""
-    return trade.settled or (trade.state == State.CANCELLED and not trade.locked)
+    return trade.closed
 
 
 def action(session: Session, trade: Trade, role: Role) -> Action | None:

@@ -117,7 +117,7 @@ def run_tickets(context: JobContext) -> int:
         fresh = session.scalars(
             select(Trade.id)
             .outerjoin(Dispute, Dispute.trade_id == Trade.id)
-            .where(Trade.state == State.DISPUTED, Dispute.trade_id.is_(None))
+            .where(~Trade.closed, Trade.state == State.DISPUTED, Dispute.trade_id.is_(None))
         ).all()
         for trade_id in fresh:
             open_ticket(session, trade_id, None, "not_released_in_time", "")

@@ -160,8 +160,7 @@ def _in_use(session: Session, user_id: int, account_id: int) -> bool:
         select(Trade.id)
         .where(
             or_(Trade.buyer_account_id == account_id, Trade.seller_account_id == account_id),
-            Trade.settled.is_(False),
-            Trade.state.not_in(("cancelled",)) | Trade.locked.is_(True),
+            ~Trade.closed,
         )
         .limit(1)
     )
