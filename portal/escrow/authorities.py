@@ -13,7 +13,7 @@ from portal.core.errors import Conflict, InvalidInput
 from portal.core.settings import Settings
 from portal.core.units import bps_up
 from portal.escrow import typed_data
-from portal.escrow.chain import account
+from portal.escrow.chain.client import account
 from portal.escrow.deployment import Deployment, fee_address, load_deployment
 from portal.escrow.rules import DAY_SECONDS, authority_fee_bps, pay_window
 from portal.escrow.typed_data import STRUCTS, TypedData

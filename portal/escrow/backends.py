@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from portal.core.clock import now_ms
 from portal.core.settings import Settings
 from portal.escrow import contract, typed_data
-from portal.escrow.chain import account
+from portal.escrow.chain.client import account
+from portal.escrow.chain.intents import queue_intent
 from portal.escrow.deployment import Deployment, fee_address, find_deployment
-from portal.escrow.intents import queue_intent
 from portal.escrow.models import EscrowRecord, EscrowSignature
 from portal.escrow.rules import (
     ARBITER,

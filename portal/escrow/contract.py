@@ -9,7 +9,7 @@ from eth_utils.crypto import keccak
 from web3 import Web3
 from web3.types import LogReceipt
 
-from portal.escrow.chain import ChainClient, encode_call
+from portal.escrow.chain.client import ChainClient, encode_call
 from portal.escrow.contracts import artefact
 from portal.escrow.deployment import Deployment
 from portal.escrow.rules import CHAIN_STATUS, Status

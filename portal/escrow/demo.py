@@ -9,10 +9,10 @@ from web3 import Web3
 from portal.core.db import Database
 from portal.core.errors import Forbidden
 from portal.core.settings import DEV_CHAIN_ID, Settings
-from portal.escrow.chain import ChainClient, account, encode_call
+from portal.escrow.chain.client import ChainClient, account, encode_call
+from portal.escrow.chain.intents import IntentRunner, queue_intent
 from portal.escrow.contracts import artefact
 from portal.escrow.deployment import Deployment, find_deployment, save_deployment
-from portal.escrow.intents import IntentRunner, queue_intent
 from portal.escrow.models import ChainIntent
 
 # Third account of every anvil and hardhat node: the node signs for it, on development chains only.

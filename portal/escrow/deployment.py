@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.errors import NotFound, Unavailable
 from portal.core.settings import Settings
-from portal.escrow.chain import account
+from portal.escrow.chain.client import account
 from portal.escrow.contracts import vault_address
 from portal.escrow.models import ChainCursor, ChainDeployment
 from portal.escrow.typed_data import Domain

@@ -3,8 +3,8 @@
 from functools import cache
 
 from portal.core.jobs import JobContext
-from portal.escrow.chain import ChainClient
-from portal.escrow.deposits import scan_vaults
+from portal.escrow.chain.client import ChainClient
+from portal.escrow.chain.deposits import scan_vaults
 from portal.escrow.service import process_events, report_outcomes, run_intents, sweep_trades
 
 

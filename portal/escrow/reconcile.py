@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from portal.core.errors import PortalError
 from portal.core.settings import Settings
-from portal.escrow.chain import ChainClient
+from portal.escrow.chain.client import ChainClient
+from portal.escrow.chain.deposits import cursor_block, vault_owners
 from portal.escrow.contract import EscrowContract
 from portal.escrow.deployment import Deployment, find_deployment
-from portal.escrow.deposits import cursor_block, vault_owners
 from portal.escrow.models import EscrowRecord
 from portal.escrow.rules import Status
 from portal.ledger.models import Account

@@ -25,10 +25,10 @@ from portal.escrow.backends import (
     paid_on_chain,
     settled,
 )
-from portal.escrow.chain import ChainClient, account
+from portal.escrow.chain.client import ChainClient, account
+from portal.escrow.chain.intents import CONFIRMED, DONE, FAILED, IntentRunner, Outcome
 from portal.escrow.contract import EscrowContract
 from portal.escrow.deployment import find_deployment
-from portal.escrow.intents import CONFIRMED, DONE, FAILED, IntentRunner, Outcome
 from portal.escrow.models import ChainIntent, EscrowRecord
 from portal.escrow.rules import CLOSING, Act, Status, already_done, pay_until
 from portal.escrow.signatures import SIGNED_EVENT, signing_requests, store_signatures

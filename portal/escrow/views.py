@@ -11,7 +11,7 @@ from portal.backoffice.acts import Act, Values
 from portal.backoffice.context import reader, services, staff
 from portal.backoffice.pages import RecordView, Tab
 from portal.backoffice.panels import Column, Facts, Note, Panel, Shown, Table
-from portal.escrow.intents import retry_intent
+from portal.escrow.chain.intents import retry_intent
 from portal.escrow.models import ChainIntent, EscrowRecord, EscrowSignature
 from portal.trades.models import Trade
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from portal.core.db import Database
 from portal.demo.people import people
-from portal.escrow.chain import ChainClient
+from portal.escrow.chain.client import ChainClient
 from portal.escrow.deployment import load_deployment
 from tests.e2e.conftest import ARTEFACTS
 from tests.e2e.phone import Phone, Profile

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from portal.core.db import Database
 from portal.demo.statement import Credit, camt053
-from portal.escrow.chain import ChainClient
+from portal.escrow.chain.client import ChainClient
 from portal.escrow.deployment import load_deployment
 from portal.ledger.models import Account
 from portal.trades.models import Trade

@@ -9,7 +9,7 @@ from portal.core.db import Database
 from portal.core.jobs import JobContext
 from portal.core.settings import Settings
 from portal.escrow import jobs
-from portal.escrow.chain import ChainClient
+from portal.escrow.chain.client import ChainClient
 from portal.escrow.contract import escrow_id
 from portal.escrow.demo import ensure_demo_deployment
 from portal.escrow.typed_data import STRUCTS

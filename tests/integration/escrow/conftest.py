@@ -12,7 +12,7 @@ from eth_utils.crypto import keccak
 
 from portal.core.db import Database
 from portal.core.settings import Settings
-from portal.escrow.chain import ChainClient
+from portal.escrow.chain.client import ChainClient
 from portal.run.chain import anvil_binary
 from tests.integration.escrow.world import World
 

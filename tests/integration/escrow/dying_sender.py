@@ -8,7 +8,7 @@ from portal.core.db import Database
 from portal.core.jobs import JobContext
 from portal.core.settings import Settings
 from portal.engine.client import EngineClient
-from portal.escrow.chain import ChainClient
+from portal.escrow.chain.client import ChainClient
 from portal.escrow.service import run_intents
 
 

@@ -7,10 +7,10 @@ from sqlalchemy import select
 
 from portal.core.errors import Conflict, InvalidInput, Unavailable
 from portal.escrow import authorities, contract, jobs, typed_data
-from portal.escrow.chain import ChainClient, encode_call
+from portal.escrow.chain.client import ChainClient, encode_call
+from portal.escrow.chain.deposits import scan_vaults
 from portal.escrow.contracts import vault_address, vault_implementation
 from portal.escrow.demo import DEV_DEPLOYER, ensure_demo_deployment, mint_demo_coins
-from portal.escrow.deposits import scan_vaults
 from portal.escrow.models import ChainCursor
 from portal.ledger.models import Account
 from portal.markets.models import Market

@@ -13,10 +13,10 @@ from portal.audit.models import OutboxCursor
 from portal.core.clock import now_ms
 from portal.core.errors import Conflict, Unavailable
 from portal.escrow import contract, jobs
-from portal.escrow.chain import ChainClient, account
+from portal.escrow.chain.client import ChainClient, account
+from portal.escrow.chain.intents import IntentRunner, queue_intent, retry_intent
 from portal.escrow.contract import event_topic
 from portal.escrow.demo import DEV_DEPLOYER
-from portal.escrow.intents import IntentRunner, queue_intent, retry_intent
 from portal.escrow.models import ChainIntent, EscrowRecord
 from portal.escrow.service import report_outcomes, run_intents
 from tests.integration.escrow.conftest import wait_mined

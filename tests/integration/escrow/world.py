@@ -13,7 +13,7 @@ from portal.core.jobs import JobContext
 from portal.core.settings import Settings
 from portal.engine.local import LocalEngine
 from portal.escrow import authorities, jobs, service, typed_data
-from portal.escrow.chain import ChainClient, encode_call
+from portal.escrow.chain.client import ChainClient, encode_call
 from portal.escrow.contract import EscrowContract
 from portal.escrow.demo import DEV_DEPLOYER, ensure_demo_deployment, mint_demo_coins
 from portal.escrow.models import ChainIntent, EscrowRecord

@@ -5,7 +5,7 @@ from web3 import Web3
 from web3.exceptions import ContractCustomError, ContractLogicError
 
 from portal.escrow import contract
-from portal.escrow.chain import revert_name
+from portal.escrow.chain.client import revert_name
 from portal.escrow.contracts import artefact, vault_address
 from portal.escrow.typed_data import Domain, typed
 

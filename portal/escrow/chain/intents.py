@@ -20,7 +20,7 @@ from portal.audit.service import record
 from portal.core.clock import from_ms, now_ms, utc_now
 from portal.core.db import Database
 from portal.core.errors import Conflict, NotFound, Unavailable
-from portal.escrow.chain import ChainClient, Receipt, Reverted
+from portal.escrow.chain.client import ChainClient, Receipt, Reverted
 from portal.escrow.models import ChainIntent
 
 log = structlog.get_logger(__name__)

@@ -19,7 +19,7 @@ from web3.types import LogReceipt
 from portal.core.errors import PortalError, Unavailable
 from portal.core.jobs import JobContext
 from portal.core.units import MAX_UNITS
-from portal.escrow.chain import ChainClient
+from portal.escrow.chain.client import ChainClient
 from portal.escrow.contract import EscrowContract, event_topic
 from portal.escrow.deployment import Deployment, find_deployment
 from portal.escrow.foreign import TradeMoves

@@ -1,0 +1,1 @@
+"""The link to the chain: reads, transactions that are sent once, and what came in."""
