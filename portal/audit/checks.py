@@ -135,7 +135,7 @@ def _walk(session: Session, stream: str, head: AuditStream | None) -> Iterator[s
         if event.seq != seq:
             yield f"event log {stream}: event {seq} is missing"
             return
-        if event.previous != previous or _hash(event) != event.hash:
+        if _hash(event, previous) != event.hash:
             yield f"event log {stream}: event {seq} was changed"
             return
         previous = event.hash
@@ -143,9 +143,9 @@ def _walk(session: Session, stream: str, head: AuditStream | None) -> Iterator[s
         yield f"event log {stream}: it ends at {seq}, its head says {head.seq}"
 
 
-def _hash(event: AuditEvent) -> str:
+def _hash(event: AuditEvent, previous: str) -> str:
     return event_hash(
-        event.previous,
+        previous,
         stream=event.stream,
         seq=event.seq,
         at_ms=event.at_ms,

@@ -12,7 +12,7 @@ from portal.core.db import Base
 class AuditEvent(Base):
     """One fact, chained to the one before it in its stream.
 
-    `hash` is SHA-256 over `previous` and the canonical JSON of the event. Streams:
+    `hash` is SHA-256 over the hash before it and the canonical JSON of the event. Streams:
     `shard:<name>` is written by the engine beside the effects of its commands, and is what
     other parts consume; `portal` holds everything else.
     """
@@ -27,7 +27,6 @@ class AuditEvent(Base):
     kind: Mapped[str] = mapped_column(Text)
     subject: Mapped[str] = mapped_column(Text)
     data: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    previous: Mapped[str] = mapped_column(Text)
     hash: Mapped[str] = mapped_column(Text)
 
 

@@ -38,7 +38,7 @@ def record(
         "data": data,
     }
     digest = event_hash(head.hash, **event)
-    session.add(AuditEvent(**event, previous=head.hash, hash=digest))
+    session.add(AuditEvent(**event, hash=digest))
     head.seq, head.hash = head.seq + 1, digest
     session.flush()
 

@@ -16,6 +16,7 @@ from portal.backoffice.context import reader, services
 from portal.backoffice.pages import RecordView, Tab
 from portal.backoffice.panels import Column, Facts, Note, Panel, Shown, Step, Timeline
 from portal.core.errors import Conflict
+from portal.core.hashchain import START
 
 _PAGES = {
     "trade": "TradeView",
@@ -197,12 +198,17 @@ class AuditEventView(RecordView):
                 "Chain",
                 (
                     ("Hash", cells.code(record.hash)),
-                    ("Hash before it", cells.code(record.previous)),
+                    ("Hash before it", cells.code(_hash_before(record))),
                     ("Head of the stream", _head(record.stream)),
                 ),
             ),
             Note("Data", Markup("<code>{}</code>").format(data)),
         )
+
+
+def _hash_before(event: AuditEvent) -> str:
+    before = reader().get(AuditEvent, (event.stream, event.seq - 1))
+    return before.hash if before else START
 
 
 def _head(stream: str) -> Shown:

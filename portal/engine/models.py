@@ -64,9 +64,9 @@ class CommandKey(Base):
     __tablename__ = "command_key"
     __table_args__ = ({"postgresql_partition_by": "RANGE (day)"},)
 
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
     shard: Mapped[str] = mapped_column(Text, primary_key=True)
     day: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(Text, primary_key=True)
     seq: Mapped[int]
 
 

@@ -13,7 +13,7 @@ from portal.engine.rows import EventRow
 from portal.engine.store import Copy
 
 _BACKSLASH: Final = ord("\\")
-EVENT_COLUMNS: Final = ("stream", "seq", *EventRow._fields, "previous", "hash")
+EVENT_COLUMNS: Final = ("stream", "seq", *EventRow._fields, "hash")
 
 
 def event_copy(stream: str, after: int, previous: str, events: list[EventRow]) -> tuple[Copy, str]:
@@ -31,8 +31,7 @@ def event_copy(stream: str, after: int, previous: str, events: list[EventRow]) -
             actor, kind, subject = escaped(actor), escaped(kind), escaped(subject)
             shown = shown.replace("\\", "\\\\")
         lines.append(
-            f"{fixed}\t{seq}\t{texts.time(at_ms)}\t{actor}\t{kind}\t{subject}\t{shown}"
-            f"\t{previous}\t{hash_}"
+            f"{fixed}\t{seq}\t{texts.time(at_ms)}\t{actor}\t{kind}\t{subject}\t{shown}\t{hash_}"
         )
         previous = hash_
     return (_EVENTS, whole(lines)), previous
