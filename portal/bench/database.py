@@ -17,8 +17,9 @@ from portal.run.child import die_with_parent
 from portal.run.postgres import EmbeddedPostgres
 
 DATABASE = "portal"
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 TUNING = {
-    "shared_buffers": "1GB",
+    "shared_buffers": f"{min(_MEMORY // 4, 8 << 30) >> 20}MB",
     "max_wal_size": "8GB",
     "min_wal_size": "6GB",
     "checkpoint_timeout": "15min",

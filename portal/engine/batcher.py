@@ -23,8 +23,10 @@ from portal.engine.writer import MOST_GIVEN, Writer
 MOST_QUEUED = 20_000
 MOST_BATCH = 2_000
 MOST_BYTES = 4_000_000
-# A batch of so many commands may wait behind the one that is being committed.
-SEALED_AHEAD = 400
+# A batch of so many commands may wait behind the one that is being committed: few, so that nobody
+# waits long, but more while the database is nearly always busy, which large batches cost less.
+LEAST_AHEAD, MOST_AHEAD = 150, 600
+_CALM, _BUSY = 0.7, 0.85
 # Under load a batch is not sealed sooner than this after the one before it: many small batches
 # cost the database twice as much. Whoever comes to an engine at rest does not wait.
 PACE_SECONDS = 0.004
@@ -54,7 +56,9 @@ class Batcher:
         self._restarting: asyncio.Task[None] | None = None
         self._broken: Exception | None = None
         self._closed = False
-        self._sealed_at = 0.0
+        self._sealed_at = self._written_at = 0.0
+        self._sealed_ahead = LEAST_AHEAD
+        self._busy = 0.0
         self._pacing = False
         self.over: asyncio.Future[None] = self._loop.create_future()
 
@@ -148,11 +152,11 @@ class Batcher:
         But only a leader may refuse: one that slept through its lease knows old things.
         """
         ahead = len(self._writing)
-        if ahead == MOST_GIVEN or (ahead and len(self._applied) < SEALED_AHEAD):
+        if ahead == MOST_GIVEN or (ahead and len(self._applied) < self._sealed_ahead):
             return
         if not self._sequencer.waiting and (ahead or not self._applied):
             return
-        if not ahead and len(self._applied) < SEALED_AHEAD and not self._is_time():
+        if not ahead and len(self._applied) < self._sealed_ahead and not self._is_time():
             return
         replies, self._applied = self._applied, []
         try:
@@ -186,6 +190,17 @@ class Batcher:
             self._loop.call_later(left, self._paced)
         return False
 
+    def _adapt(self, asked_at: float) -> None:
+        """How many commands the next batch should have, by how busy the database has been."""
+        now, before = time.monotonic(), self._written_at
+        self._written_at = now
+        share = (now - max(asked_at, before)) / max(now - before, 1e-6)
+        self._busy += (share - self._busy) / 16
+        if self._busy > _BUSY:
+            self._sealed_ahead = min(MOST_AHEAD, self._sealed_ahead + 10)
+        elif self._busy < _CALM:
+            self._sealed_ahead = max(LEAST_AHEAD, self._sealed_ahead - 10)
+
     def _paced(self) -> None:
         self._pacing = False
         if self._broken is None and not self._closed:
@@ -194,6 +209,7 @@ class Batcher:
 
     def _written(self, done: "asyncio.Future[None]", batch: SealedBatch, asked_at: float) -> None:
         replies = self._writing.popleft()
+        self._adapt(asked_at)
         error = NotApplied("stopped") if done.cancelled() else done.exception()
         if error is not None:
             self._applied = replies + self._applied
