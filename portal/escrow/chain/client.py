@@ -4,6 +4,7 @@ Reads go to the first endpoint that answers; transactions go to all of them.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from eth_utils.conversions import to_hex
 from requests.exceptions import RequestException
 from web3 import Web3
 from web3.exceptions import (
+    BlockNotFound,
     ContractLogicError,
     TransactionNotFound,
     Web3Exception,
@@ -28,7 +30,6 @@ from portal.escrow.contracts import artefact
 
 Answer = TypeVar("Answer")
 TIMEOUT_SECONDS = 10
-GAS_MARGIN_PERCENT = 20
 LOG_SPAN = 2_000
 # The node has the transaction already, or has mined it: both mean "do not send it again".
 _HARMLESS = ("already known", "already imported", "nonce too low", "already exists")
@@ -40,11 +41,13 @@ class Reverted(Conflict):
 
 @dataclass(frozen=True)
 class Receipt:
-    """A mined transaction."""
+    """A mined transaction. `gas_price` is what a unit of gas was paid in the end, in wei."""
 
     ok: bool
     block_number: int
+    block_hash: str
     gas_used: int
+    gas_price: int
 
 
 class ChainClient:
@@ -125,42 +128,41 @@ class ChainClient:
             raw = self._ask(lambda node: node.eth.get_transaction_receipt(HexStr(tx_hash)))
         except TransactionNotFound:
             return None
-        return Receipt(raw["status"] == 1, int(raw["blockNumber"]), int(raw["gasUsed"]))
+        return Receipt(
+            raw["status"] == 1,
+            int(raw["blockNumber"]),
+            to_hex(raw["blockHash"]),
+            int(raw["gasUsed"]),
+            int(raw["effectiveGasPrice"]),
+        )
 
-    def prepare(self, sender: str, to: str, data: str) -> dict[str, Any]:
-        """A transaction without nonce: gas estimated with a margin, fees for the next blocks.
+    def knows(self, tx_hash: str) -> bool:
+        """Whether some endpoint has this transaction, mined or waiting."""
+        return any(
+            not isinstance(answer, Exception)
+            for answer in self.ask_each(lambda node: node.eth.get_transaction(HexStr(tx_hash)))
+        )
 
-        Raises Reverted when the contract would refuse it.
-        """
-        call: TxParams = {
-            "from": Web3.to_checksum_address(sender),
-            "to": Web3.to_checksum_address(to),
-            "data": HexStr(data),
-            "value": Web3.to_wei(0, "wei"),
-        }
-        gas = self._ask(lambda node: node.eth.estimate_gas(call))
-        base = self._ask(lambda node: int(node.eth.get_block("latest").get("baseFeePerGas", 0)))
-        tip = self._ask(lambda node: int(node.eth.max_priority_fee))
-        return {
-            "chainId": self.chain_id,
-            "type": 2,
-            "to": call["to"],
-            "data": call["data"],
-            "value": call["value"],
-            "gas": gas * (100 + GAS_MARGIN_PERCENT) // 100,
-            "maxFeePerGas": Web3.to_wei(2 * base + tip, "wei"),
-            "maxPriorityFeePerGas": Web3.to_wei(tip, "wei"),
-        }
+    def block_hash(self, number: int) -> str | None:
+        """Hash of a block, None when there is none of that number (yet, or any more)."""
+        try:
+            return self._ask(lambda node: to_hex(node.eth.get_block(number)["hash"]))
+        except BlockNotFound:
+            return None
+
+    def finalized(self) -> int:
+        """Number of the newest block that no reorg takes back."""
+        return self._ask(lambda node: int(node.eth.get_block("finalized")["number"]))
 
     def broadcast(self, raw: str) -> None:
         """Hand a signed transaction to every endpoint; one that takes it, or has it, is enough.
 
         Raises Unavailable with the nodes' reasons when none does.
         """
-        reasons = [_send(node, raw) for node in self._nodes]
+        reasons = self.ask_each(lambda node: _send(node, raw))
         if all(reasons):
             raise Unavailable(
-                f"No chain node took the transaction: {'; '.join(filter(None, reasons))}.",
+                f"No chain node took the transaction: {'; '.join(map(str, reasons))}.",
                 field="CHAIN_RPC_URLS",
                 hint="Look at the relayer's gas balance and the nodes.",
             )
@@ -174,6 +176,22 @@ class ChainClient:
         receipt = self._ask(lambda node: node.eth.wait_for_transaction_receipt(tx_hash, 30, 0.05))
         return {**receipt, "hash": to_hex(tx_hash)}
 
+    def ask_each(self, question: Callable[[Web3], Answer]) -> list[Answer | Exception]:
+        """What every endpoint answers, in their order and at the same time, so that one that
+        hangs keeps nobody waiting longer. An endpoint's error stands for its answer.
+        """
+
+        def ask(node: Web3) -> Answer | Exception:
+            try:
+                return question(node)
+            except (RequestException, OSError, Web3Exception) as error:
+                return error
+
+        if len(self._nodes) == 1:
+            return [ask(self._nodes[0])]
+        with ThreadPoolExecutor(len(self._nodes)) as pool:
+            return list(pool.map(ask, self._nodes))
+
     def _ask(self, question: Callable[[Web3], Answer]) -> Answer:
         reasons = []
         for url, node in zip(self.urls, self._nodes, strict=True):
@@ -181,7 +199,7 @@ class ChainClient:
                 return question(node)
             except ContractLogicError as error:
                 raise Reverted(f"The contract refuses: {revert_name(error)}.") from error
-            except TransactionNotFound:
+            except (TransactionNotFound, BlockNotFound):
                 raise
             except (RequestException, OSError, Web3Exception) as error:
                 reasons.append(f"{public_part(url)}: {failure_of(error)}")

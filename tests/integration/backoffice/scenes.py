@@ -223,7 +223,7 @@ def everything(services: DeskServices) -> dict[str, int]:
                                 signature="0x" + "cd" * 65),
                 ChainIntent(key="open:23", trade_id=23, kind="open_escrow",
                             to_address="0x" + "22" * 20, data="0x", status="confirmed",
-                            tx_hash="0x" + "ef" * 32, block_number=118, gas_used=143_020),
+                            tx_hash="0x" + "ef" * 32, block_number=118),
                 ChainIntent(key="open:24", trade_id=24, kind="settle_escrow",
                             to_address="0x" + "22" * 20, data="0x", status="failed",
                             error="execution reverted: BadSignature()"),

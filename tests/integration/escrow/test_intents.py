@@ -14,10 +14,11 @@ from portal.core.clock import now_ms
 from portal.core.errors import Conflict, Unavailable
 from portal.escrow import contract, jobs
 from portal.escrow.chain.client import ChainClient, account
-from portal.escrow.chain.intents import IntentRunner, queue_intent, retry_intent
+from portal.escrow.chain.intents import attempts_of, queue_intent, retry_intent
+from portal.escrow.chain.runner import IntentRunner
 from portal.escrow.contract import event_topic
 from portal.escrow.demo import DEV_DEPLOYER
-from portal.escrow.models import ChainIntent, EscrowRecord
+from portal.escrow.models import ChainAttempt, ChainIntent, EscrowRecord
 from portal.escrow.service import report_outcomes, run_intents
 from tests.integration.escrow.conftest import wait_mined
 from tests.integration.escrow.world import ESCROWED, FUNDED, World
@@ -27,10 +28,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.chain]
 
 def runner(world: World, client: ChainClient | None = None) -> IntentRunner:
     """A runner that asks the chain nothing but what it sends."""
-    sender = account(world.settings.relayer_key.get_secret_value())
-    return IntentRunner(
-        world.database, client or world.client, sender, 1, lambda *_: None, lambda *_: None
-    )
+    return IntentRunner(world.relayer(client))
 
 
 def openings(world: World) -> int:
@@ -54,7 +52,8 @@ def test_killed_around_sending_the_effect_comes_once(world: World, moment: str) 
     assert openings(world) == (0 if moment == "before" else 1)
     world.work()
     resumed = world.intents(trade_id)["open"]
-    assert (resumed.raw, resumed.nonce) == (stored.raw, stored.nonce)
+    assert resumed.tx_hash == stored.tx_hash
+    assert len(world.attempts(resumed.id)) == 1
     assert resumed.status == "confirmed"
     assert openings(world) == 1
     assert world.coins(world.deployment.escrow) == ESCROWED
@@ -132,8 +131,12 @@ def test_a_nonce_taken_by_another_transaction_is_signed_anew(world: World) -> No
     relayer = account(world.settings.relayer_key.get_secret_value())
     world.client.send_unlocked(relayer.address, DEV_DEPLOYER, "0x")
     world.work()
+    assert world.intents(trade_id)["open"].status == "sent"
+    world.finalize()
+    world.work()
     world.work()
     assert world.intents(trade_id)["open"].status == "confirmed"
+    assert [row.status for row in world.attempts(intent.id)] == ["mined", "lost"]
     assert openings(world) == 1
 
 
@@ -225,7 +228,7 @@ def test_a_transaction_that_nodes_refuse_does_not_block_the_others(
     for intent_id in reversed(ids):
         runner(world).sign(intent_id)
     with world.database.reader() as session:
-        refused = session.get_one(ChainIntent, ids[0]).raw
+        (refused,) = [attempt.raw for attempt in attempts_of(session, ids[0])]
     runner(world, Picky(world.settings.rpc_urls)).run()
     with world.database.reader() as session:
         waiting, sent = (session.get_one(ChainIntent, intent_id) for intent_id in ids)
@@ -251,7 +254,8 @@ def test_several_intents_get_nonces_without_gap_or_clash(world: World) -> None:
     for intent_id in ids:
         runner(world).sign(intent_id)
     with world.database.reader() as session:
-        nonces = sorted(session.scalars(select(ChainIntent.nonce).where(ChainIntent.id.in_(ids))))
+        found = select(ChainAttempt.nonce).where(ChainAttempt.intent_id.in_(ids))
+        nonces = sorted(session.scalars(found))
     assert nonces == list(range(nonces[0], nonces[0] + 5))
     world.track()
     with world.database.reader() as session:
