@@ -204,6 +204,8 @@ class _Watch:
         or that waited so long that the buyer's time would outlast `payBy`.
         """
         trade = session.get_one(Trade, found.trade_id)
+        if trade.locked and not trade.settled:
+            return None  # It was open, and a reorg took that back.
         if trade.state != State.LOCKING:
             return Outcome(None, f"The trade is {trade.state}: its coins are not to be locked.")
         window = session.get_one(Market, trade.market_id).payment_seconds

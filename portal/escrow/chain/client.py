@@ -16,7 +16,6 @@ from eth_utils.conversions import to_hex
 from requests.exceptions import RequestException
 from web3 import Web3
 from web3.exceptions import (
-    BlockNotFound,
     ContractLogicError,
     TransactionNotFound,
     Web3Exception,
@@ -136,24 +135,6 @@ class ChainClient:
             int(raw["effectiveGasPrice"]),
         )
 
-    def knows(self, tx_hash: str) -> bool:
-        """Whether some endpoint has this transaction, mined or waiting."""
-        return any(
-            not isinstance(answer, Exception)
-            for answer in self.ask_each(lambda node: node.eth.get_transaction(HexStr(tx_hash)))
-        )
-
-    def block_hash(self, number: int) -> str | None:
-        """Hash of a block, None when there is none of that number (yet, or any more)."""
-        try:
-            return self._ask(lambda node: to_hex(node.eth.get_block(number)["hash"]))
-        except BlockNotFound:
-            return None
-
-    def finalized(self) -> int:
-        """Number of the newest block that no reorg takes back."""
-        return self._ask(lambda node: int(node.eth.get_block("finalized")["number"]))
-
     def broadcast(self, raw: str) -> None:
         """Hand a signed transaction to every endpoint; one that takes it, or has it, is enough.
 
@@ -199,7 +180,7 @@ class ChainClient:
                 return question(node)
             except ContractLogicError as error:
                 raise Reverted(f"The contract refuses: {revert_name(error)}.") from error
-            except (TransactionNotFound, BlockNotFound):
+            except TransactionNotFound:
                 raise
             except (RequestException, OSError, Web3Exception) as error:
                 reasons.append(f"{public_part(url)}: {failure_of(error)}")

@@ -7,7 +7,8 @@ transaction for one effect, refuse a payout, or pay any price.
 from collections.abc import Sequence
 from statistics import median_low
 
-from eth_typing import HexStr
+from eth_typing import BlockNumber, HexStr
+from eth_utils.conversions import to_hex
 from web3 import Web3
 from web3.exceptions import ContractLogicError, TransactionNotFound
 from web3.types import TxParams
@@ -17,6 +18,8 @@ from portal.escrow.chain.client import ChainClient, Reverted, failure_of, revert
 from portal.escrow.chain.fees import HISTORY_BLOCKS, TIP_PERCENTILES, FeeMarket, read_market
 
 GAS_MARGIN_PERCENT = 20
+# About a day of blocks: no public chain has gone back as far.
+NEVER_TAKEN_BACK = 7_200
 
 
 def nonce_of(client: ChainClient, address: str) -> int:
@@ -56,6 +59,42 @@ def _has_receipt(node: Web3, tx_hash: str) -> bool:
     except TransactionNotFound:
         return False
     return True
+
+
+def knows(client: ChainClient, hashes: Sequence[str]) -> bool:
+    """Whether some endpoint has one of these transactions, mined or waiting."""
+
+    def has(node: Web3) -> bool:
+        return any(_has_transaction(node, tx_hash) for tx_hash in hashes)
+
+    return True in client.ask_each(has)
+
+
+def _has_transaction(node: Web3, tx_hash: str) -> bool:
+    try:
+        node.eth.get_transaction(HexStr(tx_hash))
+    except TransactionNotFound:
+        return False
+    return True
+
+
+def block_hash(client: ChainClient, number: int) -> str | None:
+    """Hash of a block; None while most of those that answer have not got the same one."""
+    answers = client.ask_each(lambda node: to_hex(node.eth.get_block(BlockNumber(number))["hash"]))
+    hashes = [answer for answer in answers if isinstance(answer, str)]
+    found = max(hashes, key=hashes.count, default=None)
+    return found if found is not None and hashes.count(found) * 2 > len(hashes) else None
+
+
+def final_height(client: ChainClient) -> int:
+    """Number of the newest block that no reorg takes back, as most of those that answer have it.
+
+    Where nodes know no finality it is one that so many blocks lie upon that none ever was.
+    Raises Unavailable when none answers.
+    """
+    answers = client.ask_each(lambda node: int(node.eth.get_block("finalized")["number"]))
+    heights = sorted((a for a in answers if not isinstance(a, Exception)), reverse=True)
+    return heights[len(heights) // 2] if heights else client.block_number() - NEVER_TAKEN_BACK
 
 
 def fee_market(client: ChainClient) -> FeeMarket:

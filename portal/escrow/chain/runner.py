@@ -13,8 +13,8 @@ from sqlalchemy import Select, func, or_, select, update
 from portal.core.clock import from_ms, now_ms, utc_now
 from portal.core.errors import Unavailable
 from portal.escrow.chain import signing, tracking
-from portal.escrow.chain.finality import look_again
 from portal.escrow.chain.intents import NEW, UNDER_WAY
+from portal.escrow.chain.rechecks import look_again
 from portal.escrow.chain.relayer import Relayer
 from portal.escrow.models import ChainIntent
 
@@ -75,7 +75,9 @@ class IntentRunner:
     def _note(self, intent_id: int, reason: str) -> None:
         log.warning("escrow.waiting", intent=intent_id, reason=reason)
         with self._database.transaction() as session:
-            session.get_one(ChainIntent, intent_id).error = reason[:500]
+            intent = session.get_one(ChainIntent, intent_id)
+            # What raised an alarm tells a person more than what a node says of it.
+            intent.error = intent.error if intent.alarm and intent.error else reason[:500]
 
     def _due(self) -> list[int]:
         now = from_ms(now_ms())

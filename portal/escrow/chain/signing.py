@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from portal.core.clock import utc_now
+from portal.core.errors import PortalError
 from portal.escrow.chain import attempts as tries
 from portal.escrow.chain.attempts import RESERVED
 from portal.escrow.chain.client import Reverted
@@ -30,7 +31,11 @@ def begin(relayer: Relayer, intent_id: int) -> None:
     if intent.status != NEW:
         return
     head = relayer.client.block_number()
-    outcome = relayer.observed(intent_id)
+    try:
+        outcome = relayer.observed(intent_id)
+    except PortalError:
+        _free_reserved(relayer, intent_id)
+        raise
     if outcome is not None:
         with relayer.database.transaction() as session:
             if (locked := relayer.locked(session, intent_id, NEW)) is not None:
@@ -39,9 +44,7 @@ def begin(relayer: Relayer, intent_id: int) -> None:
     elif not reserved:
         _reserve(relayer, intent)
     elif reserved[0].sender != relayer.sender.address:
-        with relayer.database.transaction() as session:
-            if relayer.locked(session, intent_id, NEW) is not None:
-                _give_up_reserved(session, intent_id)
+        _free_reserved(relayer, intent_id)
 
 
 def _reserve(relayer: Relayer, seen: ChainIntent) -> None:
@@ -89,6 +92,13 @@ def _give_up_reserved(session: Session, intent_id: int) -> None:
     )
 
 
+def _free_reserved(relayer: Relayer, intent_id: int) -> None:
+    """What can't be signed now must not keep those after it waiting."""
+    with relayer.database.transaction() as session:
+        if relayer.locked(session, intent_id, NEW, SIGNED, SENT) is not None:
+            _give_up_reserved(session, intent_id)
+
+
 def sign(relayer: Relayer, intent_id: int) -> None:
     """Sign the attempt that has its nonce. Whoever signs it, only what is stored first is sent."""
     with relayer.database.reader() as session:
@@ -96,9 +106,13 @@ def sign(relayer: Relayer, intent_id: int) -> None:
         reserved = attempts_of(session, intent_id, RESERVED)
     if not reserved or reserved[0].sender != relayer.sender.address:
         return
-    raw = tries.signed(relayer.sender, tries.transaction_of(intent, reserved[0]))
+    try:
+        raw = tries.signed(relayer.sender, tries.transaction_of(intent, reserved[0]))
+    except Exception:
+        _free_reserved(relayer, intent_id)
+        raise
     with relayer.database.transaction() as session:
-        locked = relayer.locked(session, intent_id, NEW, SENT)
+        locked = relayer.locked(session, intent_id, NEW, SIGNED, SENT)
         attempt = session.get(ChainAttempt, reserved[0].id)
         if locked is None or attempt is None or attempt.status != RESERVED:
             return
@@ -121,7 +135,7 @@ def replace(relayer: Relayer, intent: ChainIntent, newest: ChainAttempt, mined: 
         return False
     fees = raised_fees(old, market, urgency, relayer.policy.max_fee)
     with relayer.database.transaction() as session:
-        locked = relayer.locked(session, intent.id, SENT)
+        locked = relayer.locked(session, intent.id, SIGNED, SENT)
         if locked is None or attempts_of(session, intent.id)[0].id != newest.id:
             return False
         if fees is None:

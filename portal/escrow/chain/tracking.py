@@ -19,7 +19,7 @@ from portal.escrow.chain.intents import (
     attempts_of,
     begin_anew,
 )
-from portal.escrow.chain.majority import nonce_of, went_to_another
+from portal.escrow.chain.majority import knows, nonce_of, went_to_another
 from portal.escrow.chain.relayer import Relayer
 from portal.escrow.chain.signing import replace, sign
 from portal.escrow.chain.spending import alarm_over_budget
@@ -54,11 +54,11 @@ def _offer(relayer: Relayer, attempt: ChainAttempt) -> None:
 
 
 def follow(relayer: Relayer, intent_id: int) -> None:
-    """Look for the receipt of a sent intent; while there is none, see that it gets mined."""
+    """Look for the receipt of a signed intent; while there is none, see that it gets mined."""
     with relayer.database.reader() as session:
         intent = session.get_one(ChainIntent, intent_id)
         attempts = [a for a in attempts_of(session, intent_id, *OPEN) if a.raw is not None]
-    if intent.status != SENT or not attempts:
+    if intent.status not in (SIGNED, SENT) or not attempts:
         return
     # The nonce first: a receipt that appears in between is then found, not missed.
     mined = nonce_of(relayer.client, attempts[0].sender)
@@ -78,7 +78,7 @@ def follow(relayer: Relayer, intent_id: int) -> None:
 def _forget_receipts(relayer: Relayer, intent_id: int) -> None:
     """It was in a block once, and is not any more."""
     with relayer.database.transaction() as session:
-        if (intent := relayer.locked(session, intent_id, SENT)) is not None:
+        if (intent := relayer.locked(session, intent_id, SIGNED, SENT)) is not None:
             intent.block_number = None
             for attempt in attempts_of(session, intent_id, *OPEN):
                 tries.forget_receipt(attempt)
@@ -88,18 +88,20 @@ def _press_on(
     relayer: Relayer, intent: ChainIntent, attempts: Sequence[ChainAttempt], mined: int
 ) -> None:
     """Not mined: bid more if it waits too long, and see that the nodes still have it."""
-    newest = attempts[0]
     with relayer.database.reader() as session:
         reserved = bool(attempts_of(session, intent.id, RESERVED))
-    if not reserved and replace(relayer, intent, newest, mined):
+    if not reserved and replace(relayer, intent, attempts[0], mined):
         sign(relayer, intent.id)
         send(relayer, intent.id)
         return
-    dropped = not any(relayer.client.knows(str(attempt.tx_hash)) for attempt in attempts)
+    sent = next((attempt for attempt in attempts if attempt.status == tries.SENT), None)
+    if sent is None:
+        return  # No node has taken it yet; `send` goes on trying.
+    dropped = not knows(relayer.client, [str(attempt.tx_hash) for attempt in attempts])
     if dropped:
-        log.warning("escrow.dropped", intent=intent.id, tx=newest.tx_hash)
-    if dropped or _long_ago(relayer, newest):
-        _offer(relayer, newest)
+        log.warning("escrow.dropped", intent=intent.id, tx=sent.tx_hash)
+    if dropped or _long_ago(relayer, sent):
+        _offer(relayer, sent)
 
 
 def _long_ago(relayer: Relayer, attempt: ChainAttempt) -> bool:
@@ -115,7 +117,7 @@ def _weigh(relayer: Relayer, attempt: ChainAttempt, receipt: Receipt) -> None:
     refused = deep and not receipt.ok
     outcome = relayer.observed(attempt.intent_id) if refused else None
     with relayer.database.transaction() as session:
-        intent = relayer.locked(session, attempt.intent_id, SENT)
+        intent = relayer.locked(session, attempt.intent_id, SIGNED, SENT)
         kept = session.get_one(ChainAttempt, attempt.id)
         if intent is None or kept.status not in OPEN:
             return
@@ -155,7 +157,7 @@ def _look_for_thief(relayer: Relayer, attempts: Sequence[ChainAttempt]) -> None:
     if not went_to_another(relayer.client, newest.sender, newest.nonce, hashes):
         return
     with relayer.database.transaction() as session:
-        intent = relayer.locked(session, newest.intent_id, SENT)
+        intent = relayer.locked(session, newest.intent_id, SIGNED, SENT)
         if intent is None or not attempts_of(session, intent.id, *OPEN):
             return
         tries.note_lost(session, newest)

@@ -1,9 +1,5 @@
 """Transactions survive kills, dead nodes and other people's transactions, and count once."""
 
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -20,8 +16,7 @@ from portal.escrow.contract import event_topic
 from portal.escrow.demo import DEV_DEPLOYER
 from portal.escrow.models import ChainAttempt, ChainIntent, EscrowRecord
 from portal.escrow.service import report_outcomes, run_intents
-from tests.integration.escrow.conftest import wait_mined
-from tests.integration.escrow.world import ESCROWED, FUNDED, World
+from tests.integration.escrow.world import FUNDED, World
 
 pytestmark = [pytest.mark.postgres, pytest.mark.chain]
 
@@ -37,39 +32,6 @@ def openings(world: World) -> int:
         world.deployment.escrow, [event_topic("Opened")], 0, world.client.block_number()
     )
     return len(logs)
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_killed_around_sending_the_effect_comes_once(world: World, moment: str) -> None:
-    """A process really dies once the signed bytes are stored: before or after they left."""
-    trade_id = world.match()
-    jobs.run_escrow_events(world.context)
-    assert run_and_die(world, moment) == -signal.SIGKILL
-    stored = world.intents(trade_id)["open"]
-    assert stored.status == "signed"
-    if moment == "after":
-        wait_mined(world.client, str(stored.tx_hash))
-    assert openings(world) == (0 if moment == "before" else 1)
-    world.work()
-    resumed = world.intents(trade_id)["open"]
-    assert resumed.tx_hash == stored.tx_hash
-    assert len(world.attempts(resumed.id)) == 1
-    assert resumed.status == "confirmed"
-    assert openings(world) == 1
-    assert world.coins(world.deployment.escrow) == ESCROWED
-    assert world.trade(trade_id).state == "awaiting_payment"
-
-
-def run_and_die(world: World, moment: str) -> int:
-    """Run the intents in a process that kills itself around its first broadcast."""
-    environment = {
-        **os.environ,
-        "DATABASE_URL": str(world.settings.database_url),
-        "CHAIN_RPC_URLS": str(world.settings.chain_rpc_urls),
-        "ESCROW_GRACE_SECONDS": str(world.settings.escrow_grace_seconds),
-    }
-    command = [sys.executable, "-m", "tests.integration.escrow.dying_sender", moment]
-    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def test_killed_before_the_engine_heard_it_hears_once(world: World) -> None:

@@ -1,6 +1,7 @@
 """Everything a trade on chain needs, with one line per step."""
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 from eth_account import Account
@@ -228,6 +229,10 @@ class World:
             lambda *_: None,
             lambda *_: None,
         )
+
+    def with_settings(self, **changes: Any) -> JobContext:
+        """What jobs get, with other settings."""
+        return replace(self.context, settings=self.settings.model_copy(update=changes))
 
     def finalize(self) -> None:
         """Blocks enough that everything before them is final: anvil's epochs have 32 slots."""

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import structlog
 from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
 
 from portal.audit.service import record
 from portal.core.clock import utc_now
@@ -18,8 +19,11 @@ from portal.escrow.chain.intents import (
     begin_anew,
     subject_of,
 )
+from portal.escrow.chain.majority import block_hash, final_height
 from portal.escrow.chain.relayer import Relayer
 from portal.escrow.models import ChainAttempt, ChainIntent
+
+TAKEN_BACK = "A reorg took back the block that had it."
 
 log = structlog.get_logger(__name__)
 
@@ -32,25 +36,35 @@ def look_again(relayer: Relayer) -> int:
     waiting = _waiting(relayer)
     if not waiting:
         return 0
-    final = relayer.client.finalized()
-    hashes: dict[int, str | None] = {}
+    final = final_height(relayer.client)
+    numbers = {attempt.block_number for _, attempt in waiting if attempt and attempt.block_number}
+    hashes = {number: block_hash(relayer.client, number) for number in numbers}
     back = 0
     for intent, attempt in waiting:
-        if attempt is None:
-            there = relayer.observed(intent.id) is not None
-        else:
-            number = int(attempt.block_number or 0)
-            if number not in hashes:
-                hashes[number] = relayer.client.block_hash(number)
-            if hashes[number] is None and relayer.client.block_number() < number:
-                continue  # A node that lags says nothing about a block it has not got.
-            there = hashes[number] == attempt.block_hash
+        there = _is_there(relayer, intent, attempt, hashes)
         if there:
             _still_there(relayer, intent, final)
-        else:
-            _put_back(relayer, intent, attempt)
-            back += 1
+        elif there is False:
+            with relayer.database.transaction() as session:
+                locked = relayer.locked(session, intent.id, intent.status)
+                if locked is not None:
+                    put_back(session, locked)
+                    back += 1
     return back
+
+
+def _is_there(
+    relayer: Relayer,
+    intent: ChainIntent,
+    attempt: ChainAttempt | None,
+    hashes: dict[int, str | None],
+) -> bool | None:
+    """None where nodes that lag, or that do not agree, leave it open."""
+    if attempt is None:
+        outcome = relayer.observed(intent.id)
+        return outcome is not None and outcome.conflict is None
+    found = hashes.get(attempt.block_number or 0)
+    return None if found is None else found == attempt.block_hash
 
 
 def _waiting(relayer: Relayer) -> list[tuple[ChainIntent, ChainAttempt | None]]:
@@ -81,17 +95,19 @@ def _still_there(relayer: Relayer, seen: ChainIntent, final: int) -> None:
                 intent.final_at = utc_now()
 
 
-def _put_back(relayer: Relayer, seen: ChainIntent, attempt: ChainAttempt | None) -> None:
-    """The same signed bytes go out again; only what had none of its own is begun anew."""
-    with relayer.database.transaction() as session:
-        intent = relayer.locked(session, seen.id, seen.status)
-        if intent is None:
-            return
-        if attempt is None:
-            begin_anew(intent, "A reorg took back what the chain had shown.")
-        else:
-            tries.take_back(session, session.get_one(ChainAttempt, attempt.id))
-            intent.status, intent.block_number, intent.checked_at = SENT, None, None
-        log.error("escrow.taken_back", intent=intent.id, was=seen.status, block=seen.block_number)
-        data = {"kind": intent.kind, "tx": seen.tx_hash, "block": seen.block_number}
-        record(session, "system", "escrow.taken_back", subject_of(intent), data)
+def put_back(session: Session, intent: ChainIntent) -> None:
+    """A reorg took back how an intent (locked by the caller) ended.
+
+    The same signed bytes go out again; only what had none of its own is begun anew.
+    """
+    was, block, tx_hash = intent.status, intent.block_number, intent.tx_hash
+    attempt = _ending(attempts_of(session, intent.id), intent)
+    if attempt is None:
+        begin_anew(intent, TAKEN_BACK)
+    else:
+        tries.take_back(session, attempt)
+        intent.status, intent.error = SENT, TAKEN_BACK
+        intent.block_number = intent.checked_at = None
+    log.error("escrow.taken_back", intent=intent.id, was=was, block=block)
+    data = {"kind": intent.kind, "tx": tx_hash, "block": block}
+    record(session, "system", "escrow.taken_back", subject_of(intent), data)
