@@ -125,11 +125,17 @@ def _people() -> Sequence[Card]:
 
 
 def _intents() -> Sequence[Card]:
-    count = _count(select(func.count()).where(ChainIntent.status == "failed"))
-    url = url_for("ChainIntentView.list", tab="failed")
+    failed = _count(select(func.count()).where(ChainIntent.status == "failed"))
+    stuck = _count(select(func.count()).where(ChainIntent.alarm, ChainIntent.status != "failed"))
+    why = "coins may be waiting"
     return (
-        Card(count, _many(count, "failed chain transaction"), "coins may be waiting", url, "harm"),
+        _intent_card(failed, "failed chain transaction", why, "failed"),
+        _intent_card(stuck, "stuck chain transaction", why, "stuck"),
     )
+
+
+def _intent_card(count: int, name: str, why: str, tab: str) -> Card:
+    return Card(count, _many(count, name), why, url_for("ChainIntentView.list", tab=tab), "harm")
 
 
 def _jobs() -> Sequence[Card]:

@@ -200,6 +200,10 @@ class RecordView(Acting, ModelView):  # type: ignore[misc]
         """What the record's page shows."""
         return ()
 
+    def overview(self) -> Sequence[Panel]:
+        """What stands above the list."""
+        return ()
+
     # The pages
 
     @route("/")

@@ -93,6 +93,24 @@ class Settings(BaseSettings):
     chain_confirmations: Positive = Field(
         1, description="Blocks until a transaction counts; more than 1 in production"
     )
+    chain_max_fee_gwei: int = Field(
+        200, ge=1, le=1_000_000, description="The most a unit of gas may cost, in gwei"
+    )
+    chain_replace_seconds: Seconds = Field(
+        60.0, description="A transaction not mined by then is replaced; half of it for urgent ones"
+    )
+    chain_stuck_seconds: Seconds = Field(
+        900.0, description="A transaction under way for longer raises an alarm"
+    )
+    chain_check_seconds: Seconds = Field(
+        12.0, description="How often what was mined is looked at until it is final"
+    )
+    chain_gas_budget_gwei: int = Field(
+        250_000_000,
+        ge=0,
+        le=10**18,
+        description="Gas paid in a UTC day above which an alarm is raised, in gwei; 0 = none",
+    )
     relayer_key: SecretStr = Field(SecretStr(DEV_RELAYER_KEY), description="Pays gas")
     arbiter_key: SecretStr = Field(SecretStr(DEV_ARBITER_KEY), description="Signs decisions")
     fee_address: str | None = Field(

@@ -26,6 +26,7 @@ from portal.escrow.rules import (
     needed_acts,
     salt,
     settle_signers,
+    urgent_from,
 )
 from portal.escrow.signatures import CANCEL, MARK_PAID, SETTLE, signed_of, stored_signatures
 from portal.markets.models import Market
@@ -147,8 +148,21 @@ class EvmBackend:
             escrow = _new_record(trade.id, terms)
             session.add(escrow)
         data = contract.open_call(escrow.terms, authority.payload, authority.signature)
-        _queue_act(session, deployment, trade.id, Act.OPEN, data)
+        _queue_act(
+            session,
+            deployment,
+            trade.id,
+            Act.OPEN,
+            data,
+            None,
+            self._urgent(session, trade, escrow, Act.OPEN),
+        )
         return []
+
+    def _urgent(self, session: Session, trade: Trade, escrow: EscrowRecord, act: Act) -> int | None:
+        window = session.get_one(Market, trade.market_id).payment_seconds
+        pay_by = int(escrow.terms["payBy"])
+        return urgent_from(act, pay_by, window, self._settings.escrow_grace_seconds)
 
     def _terms(
         self,
@@ -185,7 +199,8 @@ class EvmBackend:
     ) -> None:
         not_before = int(escrow.terms["payBy"]) + 1 if act is Act.EXPIRE else None
         data = self._calldata(deployment, trade, escrow, act, kept)
-        _queue_act(session, deployment, trade.id, act, data, not_before)
+        urgent_at = self._urgent(session, trade, escrow, act)
+        _queue_act(session, deployment, trade.id, act, data, not_before, urgent_at)
 
     def _calldata(
         self, deployment: Deployment, trade: Trade, escrow: EscrowRecord, act: Act, kept: Kept
@@ -239,8 +254,10 @@ def _queue_act(
     trade_id: int,
     act: Act,
     data: str,
-    not_before: int | None = None,
+    not_before: int | None,
+    urgent_at: int | None,
 ) -> None:
+    """The contract closes and opens a trade once only, whoever sends what again."""
     queue_intent(
         session,
         key=f"trade:{trade_id}:{act}",
@@ -249,6 +266,8 @@ def _queue_act(
         data=data,
         trade_id=trade_id,
         not_before=not_before,
+        urgent_at=urgent_at,
+        guarded=True,
     )
 
 

@@ -10,7 +10,9 @@ from portal.core.db import Database
 from portal.core.errors import Forbidden
 from portal.core.settings import DEV_CHAIN_ID, Settings
 from portal.escrow.chain.client import ChainClient, account, encode_call
-from portal.escrow.chain.intents import IntentRunner, queue_intent
+from portal.escrow.chain.intents import queue_intent
+from portal.escrow.chain.relayer import Policy, Relayer
+from portal.escrow.chain.runner import IntentRunner
 from portal.escrow.contracts import artefact
 from portal.escrow.deployment import Deployment, find_deployment, save_deployment
 from portal.escrow.models import ChainIntent
@@ -58,7 +60,16 @@ def mint_demo_coins(
         queue_intent(session, key=key, kind="mint", to=deployment.token("USDT"), data=data)
         intent_id = session.scalars(select(ChainIntent.id).where(ChainIntent.key == key)).one()
     sender = account(settings.relayer_key.get_secret_value())
-    runner = IntentRunner(database, client, sender, 1, lambda *_: None, lambda *_: None)
+    relayer = Relayer(
+        database,
+        client,
+        sender,
+        deployment.chain_id,
+        Policy.of(settings),
+        lambda *_: None,
+        lambda *_: None,
+    )
+    runner = IntentRunner(relayer)
     runner.sign(intent_id)
     runner.send(intent_id)
     with database.reader() as session:

@@ -115,6 +115,19 @@ def pay_until(pay_by: int, grace_seconds: int) -> int:
     return pay_by - grace_seconds // 2
 
 
+def urgent_from(act: Act, pay_by: int, payment_seconds: int, grace_seconds: int) -> int | None:
+    """Unix second from which an act's transaction must not wait any more; None: it may.
+
+    An opening that half the grace has passed over is not made, the word of payment counts until
+    `payBy`, and a decision can be executed until its own deadline.
+    """
+    if act is Act.OPEN:
+        return pay_by - payment_seconds - grace_seconds * 3 // 4
+    if act is Act.MARK_PAID:
+        return pay_by - grace_seconds
+    return settle_deadline(pay_by) - DAY_SECONDS if act is Act.SETTLE else None
+
+
 def pay_window(payment_seconds: int, grace_seconds: int) -> int:
     """Longest time from opening to `payBy` that a seller is asked to consent to, in seconds."""
     return payment_seconds + grace_seconds + OPENING_SLACK_SECONDS

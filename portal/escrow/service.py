@@ -26,7 +26,9 @@ from portal.escrow.backends import (
     settled,
 )
 from portal.escrow.chain.client import ChainClient, account
-from portal.escrow.chain.intents import CONFIRMED, DONE, FAILED, IntentRunner, Outcome
+from portal.escrow.chain.intents import CONFIRMED, DONE, FAILED, Outcome
+from portal.escrow.chain.relayer import Policy, Relayer
+from portal.escrow.chain.runner import IntentRunner
 from portal.escrow.contract import EscrowContract
 from portal.escrow.deployment import find_deployment
 from portal.escrow.models import ChainIntent, EscrowRecord
@@ -127,11 +129,16 @@ def run_intents(context: JobContext, client: ChainClient) -> int:
         return 0
     grace = context.settings.escrow_grace_seconds
     watch = _Watch(EscrowContract(client, deployment), grace)
-    sender = account(context.settings.relayer_key.get_secret_value())
-    confirmations = context.settings.chain_confirmations
-    return IntentRunner(
-        context.database, client, sender, confirmations, watch.observe, watch.ended
-    ).run()
+    relayer = Relayer(
+        context.database,
+        client,
+        account(context.settings.relayer_key.get_secret_value()),
+        deployment.chain_id,
+        Policy.of(context.settings),
+        watch.observe,
+        watch.ended,
+    )
+    return IntentRunner(relayer).run()
 
 
 def report_outcomes(context: JobContext, client: ChainClient) -> int:
@@ -197,6 +204,8 @@ class _Watch:
         or that waited so long that the buyer's time would outlast `payBy`.
         """
         trade = session.get_one(Trade, found.trade_id)
+        if trade.locked and not trade.settled:
+            return None  # It was open, and a reorg took that back.
         if trade.state != State.LOCKING:
             return Outcome(None, f"The trade is {trade.state}: its coins are not to be locked.")
         window = session.get_one(Market, trade.market_id).payment_seconds

@@ -11,9 +11,31 @@ from portal.backoffice.acts import Act, Values
 from portal.backoffice.context import reader, services, staff
 from portal.backoffice.pages import RecordView, Tab
 from portal.backoffice.panels import Column, Facts, Note, Panel, Shown, Table
-from portal.escrow.chain.intents import retry_intent
-from portal.escrow.models import ChainIntent, EscrowRecord, EscrowSignature
+from portal.escrow.chain.fees import GWEI
+from portal.escrow.chain.intents import attempts_of, retry_intent
+from portal.escrow.chain.spending import (
+    DayOfGas,
+    gas_by_day,
+    gas_of_intent,
+    gas_of_trade,
+    gas_since,
+    midnight,
+)
+from portal.escrow.models import ChainAttempt, ChainIntent, EscrowRecord, EscrowSignature
 from portal.trades.models import Trade
+
+GAS_DAYS = 7
+
+
+def gwei(wei: int | None) -> Shown:
+    """An amount of the chain's own coin."""
+    return cells.text(None if wei is None else f"{wei // GWEI:,} gwei")
+
+
+def gas_paid(trade_id: int) -> Shown:
+    """What a trade's transactions cost so far."""
+    return gwei(gas_of_trade(reader(), trade_id) or None)
+
 
 INTENT_COLUMNS = (
     Column("Transaction", lambda intent: cells.link("ChainIntentView", intent.id)),
@@ -21,6 +43,7 @@ INTENT_COLUMNS = (
     Column("Status", lambda intent: cells.state(intent.status)),
     Column("Hash", lambda intent: cells.code(intent.tx_hash, keep=8)),
     Column("Block", lambda intent: cells.text(intent.block_number), align="right"),
+    Column("Gas paid", lambda intent: gwei(gas_of_intent(reader(), intent.id)), align="right"),
     Column("Changed", lambda intent: cells.when(intent.updated_at)),
 )
 
@@ -81,6 +104,7 @@ def _amounts(record: EscrowRecord, trade: Trade | None) -> Facts:
         ("Trade", cells.link("TradeView", record.trade_id)),
         ("Escrow id", cells.code(record.escrow_id)),
         ("Changed", cells.when(record.updated_at)),
+        ("Gas paid", gas_paid(record.trade_id)),
     ]
     if trade is not None:
         items += [
@@ -130,6 +154,7 @@ class ChainIntentView(RecordView):
     tabs = (
         Tab("all", "All"),
         Tab("failed", "Failed", lambda: ChainIntent.status == "failed"),
+        Tab("stuck", "Need a person", lambda: ChainIntent.alarm & (ChainIntent.status != "failed")),
         Tab("going", "Under way", lambda: ChainIntent.status.in_(("new", "signed", "sent"))),
         Tab("done", "Done", lambda: ChainIntent.status.in_(("confirmed", "done"))),
     )
@@ -154,6 +179,10 @@ class ChainIntentView(RecordView):
         ),
     )
 
+    def overview(self) -> Sequence[Panel]:
+        """What gas costs."""
+        return (*_over_budget(), _gas_by_day())
+
     def title_of(self, record: Any) -> Shown:
         """What it does."""
         return f"Transaction #{record.id}: {record.kind.replace('_', ' ')}"
@@ -165,7 +194,32 @@ class ChainIntentView(RecordView):
     def panels(self, record: Any) -> Sequence[Panel]:
         """The error first, then what is known."""
         failed = [Note("Why it failed", record.error, tone="harm")] if record.error else []
-        return (*failed, _on_chain(record), _ours(record))
+        return (*failed, _on_chain(record), _attempts(record), _ours(record))
+
+
+def _over_budget() -> list[Note]:
+    budget = services().settings.chain_gas_budget_gwei * GWEI
+    spent = gas_since(reader(), midnight())
+    if not budget or spent <= budget:
+        return []
+    text = f"{spent // GWEI:,} gwei were paid today; CHAIN_GAS_BUDGET_GWEI is {budget // GWEI:,}."
+    return [Note("Gas is above the day's budget", text, tone="harm")]
+
+
+def _gas_by_day() -> Table:
+    def day(row: DayOfGas) -> Shown:
+        return row.day.isoformat()
+
+    return Table(
+        "Gas paid per day (UTC)",
+        (
+            Column("Day", day),
+            Column("Transactions", lambda row: cells.text(row.transactions), align="right"),
+            Column("Gas paid", lambda row: gwei(row.wei), align="right"),
+        ),
+        gas_by_day(reader(), GAS_DAYS),
+        f"Nothing in {GAS_DAYS} days.",
+    )
 
 
 def _on_chain(intent: ChainIntent) -> Facts:
@@ -174,11 +228,30 @@ def _on_chain(intent: ChainIntent) -> Facts:
         (
             ("Hash", cells.code(intent.tx_hash)),
             ("Block", cells.text(intent.block_number)),
-            ("Gas used", cells.text(intent.gas_used)),
-            ("From", cells.code(intent.sender)),
+            ("Final since", cells.when(intent.final_at)),
+            ("Gas paid", gwei(gas_of_intent(reader(), intent.id))),
             ("To", cells.code(intent.to_address)),
-            ("Nonce", cells.text(intent.nonce)),
         ),
+    )
+
+
+def _attempts(intent: ChainIntent) -> Table:
+    def fees(row: ChainAttempt) -> Shown:
+        return f"{row.max_fee / GWEI:.4g} / {row.priority_fee / GWEI:.4g}"
+
+    return Table(
+        "Attempts",
+        (
+            Column("Nonce", lambda row: cells.text(row.nonce), align="right"),
+            Column("Status", lambda row: cells.state(row.status)),
+            Column("Hash", lambda row: cells.code(row.tx_hash, keep=8)),
+            Column("From", lambda row: cells.code(row.sender, keep=8)),
+            Column("Fee / tip, at most, gwei", fees, align="right"),
+            Column("Gas used", lambda row: cells.text(row.gas_used), align="right"),
+            Column("Sent", lambda row: cells.when(row.sent_at)),
+        ),
+        attempts_of(reader(), intent.id),
+        "Nothing has been signed yet.",
     )
 
 
@@ -189,6 +262,7 @@ def _ours(intent: ChainIntent) -> Facts:
             ("Trade", cells.link("TradeView", intent.trade_id)),
             ("Key", cells.code(intent.key)),
             ("Not before", cells.when(intent.not_before)),
+            ("Urgent from", cells.when(intent.urgent_at)),
             ("Created", cells.when(intent.created_at)),
             ("Changed", cells.when(intent.updated_at)),
         ),

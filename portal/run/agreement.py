@@ -82,7 +82,7 @@ def last_seen_block(connection: Connection) -> int:
 
 def _signed_after(connection: Connection, height: int) -> list[str]:
     rows = connection.execute(
-        "SELECT raw FROM chain_intent WHERE raw IS NOT NULL AND block_number > %s"
+        "SELECT raw FROM chain_attempt WHERE raw IS NOT NULL AND block_number > %s"
         " ORDER BY block_number, sender, nonce",
         (height,),
     )

@@ -11,7 +11,7 @@ from portal.backoffice import cells, lookups
 from portal.backoffice.context import reader
 from portal.backoffice.pages import RecordView, Tab
 from portal.backoffice.panels import Column, Facts, Note, Panel, Shown, Table
-from portal.escrow.views import intents_of
+from portal.escrow.views import gas_paid, intents_of
 from portal.ledger.models import Transfer
 from portal.ledger.views import transfers_table
 from portal.markets.models import Quote
@@ -176,6 +176,7 @@ def _escrow(trade: Trade) -> Facts:
             ("How it was computed", cells.text(trade.fee_note)),
             ("Opened by", cells.code(trade.lock_reference, keep=10)),
             ("Settled by", cells.code(trade.settle_reference, keep=10)),
+            ("Gas paid", gas_paid(trade.id)),
         ),
     )
 

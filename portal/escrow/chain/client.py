@@ -4,6 +4,7 @@ Reads go to the first endpoint that answers; transactions go to all of them.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -28,7 +29,6 @@ from portal.escrow.contracts import artefact
 
 Answer = TypeVar("Answer")
 TIMEOUT_SECONDS = 10
-GAS_MARGIN_PERCENT = 20
 LOG_SPAN = 2_000
 # The node has the transaction already, or has mined it: both mean "do not send it again".
 _HARMLESS = ("already known", "already imported", "nonce too low", "already exists")
@@ -40,11 +40,13 @@ class Reverted(Conflict):
 
 @dataclass(frozen=True)
 class Receipt:
-    """A mined transaction."""
+    """A mined transaction. `gas_price` is what a unit of gas was paid in the end, in wei."""
 
     ok: bool
     block_number: int
+    block_hash: str
     gas_used: int
+    gas_price: int
 
 
 class ChainClient:
@@ -125,42 +127,23 @@ class ChainClient:
             raw = self._ask(lambda node: node.eth.get_transaction_receipt(HexStr(tx_hash)))
         except TransactionNotFound:
             return None
-        return Receipt(raw["status"] == 1, int(raw["blockNumber"]), int(raw["gasUsed"]))
-
-    def prepare(self, sender: str, to: str, data: str) -> dict[str, Any]:
-        """A transaction without nonce: gas estimated with a margin, fees for the next blocks.
-
-        Raises Reverted when the contract would refuse it.
-        """
-        call: TxParams = {
-            "from": Web3.to_checksum_address(sender),
-            "to": Web3.to_checksum_address(to),
-            "data": HexStr(data),
-            "value": Web3.to_wei(0, "wei"),
-        }
-        gas = self._ask(lambda node: node.eth.estimate_gas(call))
-        base = self._ask(lambda node: int(node.eth.get_block("latest").get("baseFeePerGas", 0)))
-        tip = self._ask(lambda node: int(node.eth.max_priority_fee))
-        return {
-            "chainId": self.chain_id,
-            "type": 2,
-            "to": call["to"],
-            "data": call["data"],
-            "value": call["value"],
-            "gas": gas * (100 + GAS_MARGIN_PERCENT) // 100,
-            "maxFeePerGas": Web3.to_wei(2 * base + tip, "wei"),
-            "maxPriorityFeePerGas": Web3.to_wei(tip, "wei"),
-        }
+        return Receipt(
+            raw["status"] == 1,
+            int(raw["blockNumber"]),
+            to_hex(raw["blockHash"]),
+            int(raw["gasUsed"]),
+            int(raw["effectiveGasPrice"]),
+        )
 
     def broadcast(self, raw: str) -> None:
         """Hand a signed transaction to every endpoint; one that takes it, or has it, is enough.
 
         Raises Unavailable with the nodes' reasons when none does.
         """
-        reasons = [_send(node, raw) for node in self._nodes]
+        reasons = self.ask_each(lambda node: _send(node, raw))
         if all(reasons):
             raise Unavailable(
-                f"No chain node took the transaction: {'; '.join(filter(None, reasons))}.",
+                f"No chain node took the transaction: {'; '.join(map(str, reasons))}.",
                 field="CHAIN_RPC_URLS",
                 hint="Look at the relayer's gas balance and the nodes.",
             )
@@ -173,6 +156,22 @@ class ChainClient:
         tx_hash = self._ask(lambda node: node.eth.send_transaction(call))
         receipt = self._ask(lambda node: node.eth.wait_for_transaction_receipt(tx_hash, 30, 0.05))
         return {**receipt, "hash": to_hex(tx_hash)}
+
+    def ask_each(self, question: Callable[[Web3], Answer]) -> list[Answer | Exception]:
+        """What every endpoint answers, in their order and at the same time, so that one that
+        hangs keeps nobody waiting longer. An endpoint's error stands for its answer.
+        """
+
+        def ask(node: Web3) -> Answer | Exception:
+            try:
+                return question(node)
+            except (RequestException, OSError, Web3Exception) as error:
+                return error
+
+        if len(self._nodes) == 1:
+            return [ask(self._nodes[0])]
+        with ThreadPoolExecutor(len(self._nodes)) as pool:
+            return list(pool.map(ask, self._nodes))
 
     def _ask(self, question: Callable[[Web3], Answer]) -> Answer:
         reasons = []

@@ -10,7 +10,7 @@ from portal.audit.service import record
 from portal.core.clock import now_ms, utc_now
 from portal.core.db import Database
 from portal.engine.models import MarketState
-from portal.escrow.models import ChainIntent, EscrowRecord, EscrowSignature
+from portal.escrow.models import ChainAttempt, ChainIntent, EscrowRecord, EscrowSignature
 from portal.ledger.models import Account, Transfer
 from portal.markets.models import AssetRow, JobRun, Market, Quote
 from portal.orders.models import Order
@@ -223,7 +223,7 @@ def everything(services: DeskServices) -> dict[str, int]:
                                 signature="0x" + "cd" * 65),
                 ChainIntent(key="open:23", trade_id=23, kind="open_escrow",
                             to_address="0x" + "22" * 20, data="0x", status="confirmed",
-                            tx_hash="0x" + "ef" * 32, block_number=118, gas_used=143_020),
+                            tx_hash="0x" + "ef" * 32, block_number=118),
                 ChainIntent(key="open:24", trade_id=24, kind="settle_escrow",
                             to_address="0x" + "22" * 20, data="0x", status="failed",
                             error="execution reverted: BadSignature()"),
@@ -243,11 +243,28 @@ def everything(services: DeskServices) -> dict[str, int]:
             ("trade.disputed", f"user:{bob}", {"reason": "paid_not_released"}),
         ):
             record(session, who, kind, "trade:23", data)
+        _attempts(session)
         line = statement_line(session, services)
         support = session.scalars(select(User.id).where(User.email == "support@demo.test")).first()
         failed = session.scalars(select(ChainIntent.id).where(ChainIntent.status == "failed")).one()
         ids = {"alice": alice, "bob": bob, "line": line, "support": support or 0}
         return ids | {"failed_intent": failed}
+
+
+def _attempts(session: Session) -> None:
+    """What was signed for the opening: its first attempt was too cheap."""
+    opened = session.scalars(select(ChainIntent.id).where(ChainIntent.key == "open:23")).one()
+    place = {"intent_id": opened, "chain_id": 31337, "sender": "0x" + "33" * 20, "nonce": 4,
+             "gas": 200_000, "sent_at": utc_now()}  # fmt: skip
+    session.add_all(
+        [
+            ChainAttempt(number=1, max_fee=3 * 10**9, priority_fee=10**8, status="replaced",
+                         tx_hash="0x" + "ee" * 32, **place),
+            ChainAttempt(number=2, max_fee=40 * 10**9, priority_fee=10**9, status="mined",
+                         tx_hash="0x" + "ef" * 32, mined_at=utc_now(), block_number=118,
+                         gas_used=143_020, gas_price=21 * 10**9, **place),
+        ]
+    )  # fmt: skip
 
 
 def statement_line(session: Session, services: DeskServices) -> int:

@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from portal.backoffice.roles import PAGES
+from portal.escrow.models import ChainAttempt, ChainIntent
 from tests.integration.backoffice import desk, scenes
 
 pytestmark = pytest.mark.postgres
@@ -146,6 +148,36 @@ def test_the_home_page_counts_what_waits(as_role: AsRole, services: desk.DeskSer
     for words in ("open dispute", "held trade", "person to check", "failed chain transaction"):
         assert words in page
     assert "No fresh price: htx answered 0 of 3 times." in page
+
+
+def test_the_chain_page_shows_what_gas_cost_and_says_when_it_is_too_much(
+    as_role: AsRole, services: desk.DeskServices
+) -> None:
+    scenes.everything(services)
+    client = as_role("Admin")
+    page = client.get("/backoffice/chain-transactions/").text
+    assert "Gas paid per day (UTC)" in page
+    assert "3,003,420 gwei" in page
+    assert "above the day" not in page
+    with services.database.transaction() as session:
+        attempt = session.scalars(select(ChainAttempt).where(ChainAttempt.number == 2)).one()
+        attempt.gas_price = 10**15
+        intent_id = attempt.intent_id
+    assert "above the day" in client.get("/backoffice/chain-transactions/").text
+    shown = client.get(f"/backoffice/chain-transactions/{intent_id}").text
+    assert "Attempts" in shown
+    assert "replaced" in shown
+    assert "143,020,000,000 gwei" in shown
+    assert "143,020,000,000 gwei" in client.get("/backoffice/trades/23").text
+
+
+def test_the_home_page_counts_stuck_transactions(
+    as_role: AsRole, services: desk.DeskServices
+) -> None:
+    with services.database.transaction() as session:
+        session.add(ChainIntent(key="k", kind="settle", to_address="0x", data="0x", status="sent",
+                                alarm=True))  # fmt: skip
+    assert "stuck chain transaction" in as_role("Admin").get("/backoffice/").text
 
 
 def test_unknown_addresses_are_said_to_be_nothing(as_role: AsRole) -> None:

@@ -1,9 +1,5 @@
 """Transactions survive kills, dead nodes and other people's transactions, and count once."""
 
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -14,23 +10,20 @@ from portal.core.clock import now_ms
 from portal.core.errors import Conflict, Unavailable
 from portal.escrow import contract, jobs
 from portal.escrow.chain.client import ChainClient, account
-from portal.escrow.chain.intents import IntentRunner, queue_intent, retry_intent
+from portal.escrow.chain.intents import attempts_of, queue_intent, retry_intent
+from portal.escrow.chain.runner import IntentRunner
 from portal.escrow.contract import event_topic
 from portal.escrow.demo import DEV_DEPLOYER
-from portal.escrow.models import ChainIntent, EscrowRecord
+from portal.escrow.models import ChainAttempt, ChainIntent, EscrowRecord
 from portal.escrow.service import report_outcomes, run_intents
-from tests.integration.escrow.conftest import wait_mined
-from tests.integration.escrow.world import ESCROWED, FUNDED, World
+from tests.integration.escrow.world import FUNDED, World
 
 pytestmark = [pytest.mark.postgres, pytest.mark.chain]
 
 
 def runner(world: World, client: ChainClient | None = None) -> IntentRunner:
     """A runner that asks the chain nothing but what it sends."""
-    sender = account(world.settings.relayer_key.get_secret_value())
-    return IntentRunner(
-        world.database, client or world.client, sender, 1, lambda *_: None, lambda *_: None
-    )
+    return IntentRunner(world.relayer(client))
 
 
 def openings(world: World) -> int:
@@ -39,38 +32,6 @@ def openings(world: World) -> int:
         world.deployment.escrow, [event_topic("Opened")], 0, world.client.block_number()
     )
     return len(logs)
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_killed_around_sending_the_effect_comes_once(world: World, moment: str) -> None:
-    """A process really dies once the signed bytes are stored: before or after they left."""
-    trade_id = world.match()
-    jobs.run_escrow_events(world.context)
-    assert run_and_die(world, moment) == -signal.SIGKILL
-    stored = world.intents(trade_id)["open"]
-    assert stored.status == "signed"
-    if moment == "after":
-        wait_mined(world.client, str(stored.tx_hash))
-    assert openings(world) == (0 if moment == "before" else 1)
-    world.work()
-    resumed = world.intents(trade_id)["open"]
-    assert (resumed.raw, resumed.nonce) == (stored.raw, stored.nonce)
-    assert resumed.status == "confirmed"
-    assert openings(world) == 1
-    assert world.coins(world.deployment.escrow) == ESCROWED
-    assert world.trade(trade_id).state == "awaiting_payment"
-
-
-def run_and_die(world: World, moment: str) -> int:
-    """Run the intents in a process that kills itself around its first broadcast."""
-    environment = {
-        **os.environ,
-        "DATABASE_URL": str(world.settings.database_url),
-        "CHAIN_RPC_URLS": str(world.settings.chain_rpc_urls),
-        "ESCROW_GRACE_SECONDS": str(world.settings.escrow_grace_seconds),
-    }
-    command = [sys.executable, "-m", "tests.integration.escrow.dying_sender", moment]
-    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def test_killed_before_the_engine_heard_it_hears_once(world: World) -> None:
@@ -132,8 +93,12 @@ def test_a_nonce_taken_by_another_transaction_is_signed_anew(world: World) -> No
     relayer = account(world.settings.relayer_key.get_secret_value())
     world.client.send_unlocked(relayer.address, DEV_DEPLOYER, "0x")
     world.work()
+    assert world.intents(trade_id)["open"].status == "sent"
+    world.finalize()
+    world.work()
     world.work()
     assert world.intents(trade_id)["open"].status == "confirmed"
+    assert [row.status for row in world.attempts(intent.id)] == ["mined", "lost"]
     assert openings(world) == 1
 
 
@@ -225,7 +190,7 @@ def test_a_transaction_that_nodes_refuse_does_not_block_the_others(
     for intent_id in reversed(ids):
         runner(world).sign(intent_id)
     with world.database.reader() as session:
-        refused = session.get_one(ChainIntent, ids[0]).raw
+        (refused,) = [attempt.raw for attempt in attempts_of(session, ids[0])]
     runner(world, Picky(world.settings.rpc_urls)).run()
     with world.database.reader() as session:
         waiting, sent = (session.get_one(ChainIntent, intent_id) for intent_id in ids)
@@ -251,7 +216,8 @@ def test_several_intents_get_nonces_without_gap_or_clash(world: World) -> None:
     for intent_id in ids:
         runner(world).sign(intent_id)
     with world.database.reader() as session:
-        nonces = sorted(session.scalars(select(ChainIntent.nonce).where(ChainIntent.id.in_(ids))))
+        found = select(ChainAttempt.nonce).where(ChainAttempt.intent_id.in_(ids))
+        nonces = sorted(session.scalars(found))
     assert nonces == list(range(nonces[0], nonces[0] + 5))
     world.track()
     with world.database.reader() as session:

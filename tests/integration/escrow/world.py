@@ -1,6 +1,7 @@
 """Everything a trade on chain needs, with one line per step."""
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 from eth_account import Account
@@ -13,10 +14,12 @@ from portal.core.jobs import JobContext
 from portal.core.settings import Settings
 from portal.engine.local import LocalEngine
 from portal.escrow import authorities, jobs, service, typed_data
-from portal.escrow.chain.client import ChainClient, encode_call
+from portal.escrow.chain.client import ChainClient, account, encode_call
+from portal.escrow.chain.intents import attempts_of
+from portal.escrow.chain.relayer import Policy, Relayer
 from portal.escrow.contract import EscrowContract
 from portal.escrow.demo import DEV_DEPLOYER, ensure_demo_deployment, mint_demo_coins
-from portal.escrow.models import ChainIntent, EscrowRecord
+from portal.escrow.models import ChainAttempt, ChainIntent, EscrowRecord
 from portal.escrow.reconcile import chain_balance_differences
 from portal.escrow.typed_data import TypedData
 from portal.markets.models import AssetRow, Market
@@ -214,6 +217,27 @@ class World:
         self.client.send_unlocked(address, to or self.deployment.escrow, data)
         self.rpc("anvil_stopImpersonatingAccount", address)
 
+    def relayer(self, client: ChainClient | None = None, **changes: Any) -> Relayer:
+        """The portal's relayer with other settings; it asks the chain nothing but what it sends."""
+        settings = self.settings.model_copy(update=changes)
+        return Relayer(
+            self.database,
+            client or self.client,
+            account(settings.relayer_key.get_secret_value()),
+            self.deployment.chain_id,
+            Policy.of(settings),
+            lambda *_: None,
+            lambda *_: None,
+        )
+
+    def with_settings(self, **changes: Any) -> JobContext:
+        """What jobs get, with other settings."""
+        return replace(self.context, settings=self.settings.model_copy(update=changes))
+
+    def finalize(self) -> None:
+        """Blocks enough that everything before them is final: anvil's epochs have 32 slots."""
+        self.rpc("anvil_mine", "0x41")
+
     def rpc(self, method: str, *parameters: Any) -> Any:
         """Ask the node directly."""
         answer = self.client._nodes[0].provider.make_request(method, list(parameters))  # type: ignore[arg-type]
@@ -240,6 +264,11 @@ class World:
         with self.database.reader() as session:
             rows = session.scalars(select(ChainIntent).where(ChainIntent.trade_id == trade_id))
             return {row.kind: row for row in rows}
+
+    def attempts(self, intent_id: int) -> list[ChainAttempt]:
+        """What was signed for an intent, newest first."""
+        with self.database.reader() as session:
+            return attempts_of(session, intent_id)
 
     def differences(self) -> list[str]:
         """What `portal audit verify` would say about the chain."""

@@ -11,7 +11,7 @@ from eth_account import Account
 from portal.core.db import Database
 from portal.core.errors import Conflict, Unavailable
 from portal.core.settings import DEV_CHAIN_ID, DEV_RELAYER_KEY
-from portal.escrow.models import ChainDeployment, ChainIntent
+from portal.escrow.models import ChainAttempt, ChainDeployment, ChainIntent
 from portal.run.agreement import ChainProbe, agree
 from portal.run.chain import anvil_command
 from tests.integration.run.test_postgres import free_port
@@ -54,10 +54,17 @@ def signed_transfer(nonce: int) -> str:
 
 def note_intent(database: Database, raw: str | None, block: int) -> None:
     with database.transaction() as session:
+        intent = ChainIntent(
+            key=f"k{block}", kind="test", to_address="", data="", status="confirmed",
+            block_number=block,
+        )  # fmt: skip
+        session.add(intent)
+        session.flush()
         session.add(
-            ChainIntent(
-                key=f"k{block}", kind="test", to_address="", data="", status="confirmed",
-                raw=raw, block_number=block, sender="", nonce=block - 1,
+            ChainAttempt(
+                intent_id=intent.id, chain_id=DEV_CHAIN_ID, sender="", nonce=block - 1, number=1,
+                gas=21_000, max_fee=10**10, priority_fee=10**9, raw=raw, status="mined",
+                block_number=block,
             )
         )  # fmt: skip
 
