@@ -1,17 +1,9 @@
 """The escrow's scheduled work."""
 
-from functools import cache
-
 from portal.core.jobs import JobContext
-from portal.escrow.chain.client import ChainClient
+from portal.escrow.chain.client import ChainClient, chain_client
 from portal.escrow.chain.deposits import scan_vaults
 from portal.escrow.service import process_events, report_outcomes, run_intents, sweep_trades
-
-
-@cache
-def chain_client(urls: tuple[str, ...]) -> ChainClient:
-    """One client a process and set of endpoints."""
-    return ChainClient(urls)
 
 
 def run_escrow_events(context: JobContext) -> str:
@@ -37,4 +29,4 @@ def scan_deposits(context: JobContext) -> str:
 
 
 def _client(context: JobContext) -> ChainClient:
-    return chain_client(tuple(context.settings.rpc_urls))
+    return chain_client(context.settings)
