@@ -3,6 +3,7 @@
 from portal.core.jobs import JobContext
 from portal.escrow.chain.client import ChainClient, chain_client
 from portal.escrow.chain.deposits import scan_vaults
+from portal.escrow.chain.watch import note_endpoints
 from portal.escrow.service import process_events, report_outcomes, run_intents, sweep_trades
 
 
@@ -26,6 +27,13 @@ def track_intents(context: JobContext) -> str:
 def scan_deposits(context: JobContext) -> str:
     """Book coins that came into vaults or left them."""
     return f"{scan_vaults(context, _client(context))} transfers booked"
+
+
+def watch_endpoints(context: JobContext) -> str:
+    """See how the RPC endpoints are, and write it down for the back office."""
+    client = _client(context)
+    well = note_endpoints(context.database, client)
+    return f"{well} of {len(client.urls)} endpoints are well"
 
 
 def _client(context: JobContext) -> ChainClient:

@@ -127,19 +127,14 @@ class Pool:
         """
         if self.quorum == 1:
             return self.agree(lambda node: read_block(node, "latest"), lambda _: None)
-        heads = self.probe()
-        heights = sorted((block.number for _, block in heads), reverse=True)
-        if len(heights) < self.quorum:
-            names = [f"{e.name}: {e.health.last_error or e.state}" for e in self.endpoints]
-            raise self._no_quorum([], names)
-        top = heights[self.quorum - 1]
-        for number in range(top, max(-1, top - FORK_STEPS), -1):
-            found = self._agreed_at(number, heads)
+        for everybody in (False, True):
+            heads = self.probe(everybody)
+            found = self._agreed_head(heads)
             if found is not None:
                 return found
-        raise Unavailable(
-            f"The chain nodes stand on different forks below block {top}.", field="CHAIN_RPC_URLS"
-        )
+        said = [f"{one.name} at block {block.number}" for one, block in heads]
+        silent = [f"{e.name}: {e.health.last_error}" for e in self.endpoints if e.state != State.OK]
+        raise self._no_quorum([], [*said, *silent])
 
     def block(self, number: int) -> Block:
         """The block of this number. Raises Unavailable when a quorum has not got it."""
@@ -159,11 +154,11 @@ class Pool:
             return None
         return self.block(sorted(numbers, reverse=True)[self.quorum - 1])
 
-    def probe(self) -> list[tuple[Endpoint, Block]]:
-        """Ask everybody who may answer for their newest block, and see who is behind."""
+    def probe(self, everybody: bool = False) -> list[tuple[Endpoint, Block]]:
+        """Ask for the newest block and see who is behind; those that rest only if `everybody`."""
         self._probed = time.monotonic()
         heads = []
-        for endpoint in self._worth_probing():
+        for endpoint in self.endpoints if everybody else self._worth_probing():
             try:
                 block = endpoint.block("latest")
             except FAILURES as error:
@@ -192,6 +187,14 @@ class Pool:
                 word = "chain.endpoint_behind" if behind else "chain.endpoint_caught_up"
                 log.warning(word, endpoint=endpoint.name, height=block.number, best=best)
             endpoint.behind = behind
+
+    def _agreed_head(self, heads: list[tuple[Endpoint, Block]]) -> Block | None:
+        heights = sorted((block.number for _, block in heads), reverse=True)
+        if len(heights) < self.quorum:
+            return None
+        top = heights[self.quorum - 1]
+        numbers = range(top, max(-1, top - FORK_STEPS), -1)
+        return next(filter(None, (self._agreed_at(number, heads) for number in numbers)), None)
 
     def _agreed_at(self, number: int, heads: list[tuple[Endpoint, Block]]) -> Block | None:
         """The block at this number if a quorum has the same one; who differs is no liar yet."""
