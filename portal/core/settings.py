@@ -111,6 +111,19 @@ class Settings(BaseSettings):
         le=10**18,
         description="Gas paid in a UTC day above which an alarm is raised, in gwei; 0 = none",
     )
+    chain_quorum: Positive | None = Field(
+        None,
+        description="Endpoints that must give the same answer before it counts; empty = more than "
+        "half of three or more, else one",
+    )
+    chain_max_lag_blocks: Positive = Field(
+        5, description="An endpoint further behind the others is not asked until it catches up"
+    )
+    chain_finality: Literal["confirmations", "finalized"] = Field(
+        "confirmations",
+        description="When deposits, openings and payouts count: after CHAIN_CONFIRMATIONS blocks, "
+        "or only once the chain calls their block finalized",
+    )
     relayer_key: SecretStr = Field(SecretStr(DEV_RELAYER_KEY), description="Pays gas")
     arbiter_key: SecretStr = Field(SecretStr(DEV_ARBITER_KEY), description="Signs decisions")
     fee_address: str | None = Field(
@@ -252,7 +265,12 @@ class Settings(BaseSettings):
             problems.append("DATABASE_URL is not set: the embedded database is for demos.")
         if self.chain_rpc_urls is None:
             problems.append("CHAIN_RPC_URLS is not set: the local chain is for demos.")
-        if self.chain_confirmations == 1:
+        if self.chain_quorum is not None and self.chain_quorum > len(self.rpc_urls):
+            problems.append(
+                f"CHAIN_QUORUM is {self.chain_quorum}, but CHAIN_RPC_URLS names "
+                f"{len(self.rpc_urls)} endpoints: nothing would ever count."
+            )
+        if self.chain_confirmations == 1 and self.chain_finality == "confirmations":
             problems.append(
                 "CHAIN_CONFIRMATIONS is 1: a block that the chain takes back would count as final."
             )

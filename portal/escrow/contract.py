@@ -56,12 +56,6 @@ class EscrowContract:
         found = self._events([event_topic("Opened"), escrow_id], since)
         return to_hex(found[-1]["transactionHash"]) if found else None
 
-    def moves(self, first: int, last: int) -> list[LogReceipt]:
-        """Events in blocks first…last that say which trade the coins after them belong to."""
-        names = ("Opened", "Settled", "Cancelled", "Expired", "CreditWithdrawn")
-        topics = [[event_topic(name) for name in names]]
-        return self.client.logs(self.deployment.escrow, topics, first, last)
-
     def _events(self, topics: list[Any], since: int | None) -> list[LogReceipt]:
         first = self.deployment.block if since is None else since
         return self.client.logs(self.deployment.escrow, topics, first, self.client.block_number())

@@ -9,7 +9,7 @@ from web3 import Web3
 from portal.core.db import Database
 from portal.core.errors import Forbidden
 from portal.core.settings import DEV_CHAIN_ID, Settings
-from portal.escrow.chain.client import ChainClient, account, encode_call
+from portal.escrow.chain.client import ChainClient, account, chain_client, encode_call
 from portal.escrow.chain.intents import queue_intent
 from portal.escrow.chain.relayer import Policy, Relayer
 from portal.escrow.chain.runner import IntentRunner
@@ -77,7 +77,7 @@ def mint_demo_coins(
 
 
 def _development_chain(settings: Settings) -> ChainClient:
-    client = ChainClient(settings.rpc_urls)
+    client = chain_client(settings)
     if not settings.is_demo or client.chain_id != DEV_CHAIN_ID:
         raise Forbidden("Test coins and demo contracts exist on the development chain only.")
     return client

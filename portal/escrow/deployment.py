@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.errors import NotFound, Unavailable
 from portal.core.settings import Settings
+from portal.escrow.chain.blocks import ChainBlock, ChainLog
 from portal.escrow.chain.client import account
 from portal.escrow.contracts import vault_address
 from portal.escrow.models import ChainCursor, ChainDeployment
@@ -81,9 +82,9 @@ def load_deployment(session: Session) -> Deployment:
 
 
 def save_deployment(session: Session, deployment: Deployment) -> None:
-    """Record the contracts in use. Cursors of an earlier chain are forgotten."""
-    session.execute(delete(ChainDeployment))
-    session.execute(delete(ChainCursor))
+    """Record the contracts in use. What was read of an earlier chain is forgotten."""
+    for table in (ChainDeployment, ChainCursor, ChainBlock, ChainLog):
+        session.execute(delete(table))
     session.add_all(deployment.rows())
 
 

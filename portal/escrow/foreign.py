@@ -6,49 +6,54 @@ others; only what belongs to a trade of the portal is booked with that trade.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 
-from eth_utils.conversions import to_hex
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from web3.types import LogReceipt
 
-from portal.escrow.contract import EscrowContract, event_topic
+from portal.escrow.chain.blocks import ChainLog
+from portal.escrow.contract import event_topic
 from portal.escrow.models import EscrowRecord
 
 _CREDIT = event_topic("CreditWithdrawn")
+# Events that say which trade the coins after them belong to.
+_NAMING = frozenset(
+    event_topic(name) for name in ("Opened", "Settled", "Cancelled", "Expired", "CreditWithdrawn")
+)
 
 
 class TradeMoves:
-    """Tells which transfers in and out of the escrow belong to the portal's trades."""
+    """Tells which transfers in and out of the escrow belong to the portal's trades.
 
-    def __init__(self, session: Session, escrow: EscrowContract, first: int, last: int) -> None:
-        self._events: dict[str, list[LogReceipt]] = defaultdict(list)
-        for event in escrow.moves(first, last):
-            self._events[to_hex(event["transactionHash"])].append(event)
-        named = {_trade_of(event) for events in self._events.values() for event in events}
+    Args:
+        events: the escrow's logs of the transactions that may be asked about.
+    """
+
+    def __init__(self, session: Session, events: Iterable[ChainLog]) -> None:
+        self._events: dict[str, list[ChainLog]] = defaultdict(list)
+        for event in events:
+            if event.topics[0] in _NAMING:
+                self._events[event.tx_hash].append(event)
+        named = {event.topics[1] for events in self._events.values() for event in events}
         query = select(EscrowRecord.escrow_id).where(EscrowRecord.escrow_id.in_(named))
         self._ours = set(session.scalars(query))
 
-    def ours(self, transfer: LogReceipt) -> bool:
+    def ours(self, transfer: ChainLog) -> bool:
         """Whether a trade of the portal moved these coins.
 
         The contract names a trade before it moves coins and lets nothing come in between, so
         the last event before the transfer governs it. A credit is paid out just before its
         event; only a payout that a token refused makes one.
         """
-        events = self._events.get(to_hex(transfer["transactionHash"]), [])
-        place = transfer["logIndex"]
-        if any(_is_credit(event) and event["logIndex"] == place + 1 for event in events):
+        events = self._events.get(transfer.tx_hash, [])
+        place = transfer.log_index
+        if any(_is_credit(event) and event.log_index == place + 1 for event in events):
             return True
-        before = [e for e in events if e["logIndex"] < place and not _is_credit(e)]
+        before = [e for e in events if e.log_index < place and not _is_credit(e)]
         if not before:
             return False
-        return _trade_of(max(before, key=lambda event: event["logIndex"])) in self._ours
+        return max(before, key=lambda event: event.log_index).topics[1] in self._ours
 
 
-def _is_credit(event: LogReceipt) -> bool:
-    return to_hex(event["topics"][0]) == _CREDIT
-
-
-def _trade_of(event: LogReceipt) -> str:
-    return to_hex(event["topics"][1])
+def _is_credit(event: ChainLog) -> bool:
+    return event.topics[0] == _CREDIT

@@ -1,17 +1,10 @@
 """The escrow's scheduled work."""
 
-from functools import cache
-
 from portal.core.jobs import JobContext
-from portal.escrow.chain.client import ChainClient
+from portal.escrow.chain.client import ChainClient, chain_client
 from portal.escrow.chain.deposits import scan_vaults
+from portal.escrow.chain.watch import note_endpoints
 from portal.escrow.service import process_events, report_outcomes, run_intents, sweep_trades
-
-
-@cache
-def chain_client(urls: tuple[str, ...]) -> ChainClient:
-    """One client a process and set of endpoints."""
-    return ChainClient(urls)
 
 
 def run_escrow_events(context: JobContext) -> str:
@@ -36,5 +29,12 @@ def scan_deposits(context: JobContext) -> str:
     return f"{scan_vaults(context, _client(context))} transfers booked"
 
 
+def watch_endpoints(context: JobContext) -> str:
+    """See how the RPC endpoints are, and write it down for the back office."""
+    client = _client(context)
+    well = note_endpoints(context.database, client)
+    return f"{well} of {len(client.urls)} endpoints are well"
+
+
 def _client(context: JobContext) -> ChainClient:
-    return chain_client(tuple(context.settings.rpc_urls))
+    return chain_client(context.settings)

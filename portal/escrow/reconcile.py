@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from portal.core.errors import PortalError
 from portal.core.settings import Settings
-from portal.escrow.chain.client import ChainClient
-from portal.escrow.chain.deposits import cursor_block, vault_owners
+from portal.escrow.chain.client import chain_client
+from portal.escrow.chain.deposits import cursor_block
+from portal.escrow.chain.vaults import vault_owners
 from portal.escrow.contract import EscrowContract
 from portal.escrow.deployment import Deployment, find_deployment
 from portal.escrow.models import EscrowRecord
@@ -42,7 +43,7 @@ def chain_balance_differences(settings: Settings, session: Session) -> Iterable[
     if deployment is None or block is None:
         return []
     try:
-        escrow = EscrowContract(ChainClient(settings.rpc_urls), deployment)
+        escrow = EscrowContract(chain_client(settings), deployment)
         return list(_Comparison(session, escrow, deployment, block).differences())
     except PortalError as error:
         return [f"the chain could not be compared: {error.message}"]

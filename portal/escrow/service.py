@@ -26,9 +26,12 @@ from portal.escrow.backends import (
     settled,
 )
 from portal.escrow.chain.client import ChainClient, account
+from portal.escrow.chain.effects import send_again
+from portal.escrow.chain.finality import counted_now
 from portal.escrow.chain.intents import CONFIRMED, DONE, FAILED, Outcome
 from portal.escrow.chain.relayer import Policy, Relayer
 from portal.escrow.chain.runner import IntentRunner
+from portal.escrow.chain.stops import payout_stop
 from portal.escrow.contract import EscrowContract
 from portal.escrow.deployment import find_deployment
 from portal.escrow.models import ChainIntent, EscrowRecord
@@ -144,7 +147,9 @@ def run_intents(context: JobContext, client: ChainClient) -> int:
 def report_outcomes(context: JobContext, client: ChainClient) -> int:
     """Tell the engine how ended transactions ended; returns how many were told.
 
-    A payout that failed may have been made otherwise by the parties: then the chain is asked.
+    An opening or a payout is told of once its effect counts (CHAIN_CONFIRMATIONS or
+    CHAIN_FINALITY); one whose effect the chain took back before is sent again. A payout that
+    failed may have been made otherwise by the parties: then the chain is asked.
     """
     with context.database.reader() as session:
         ended = session.scalars(
@@ -156,13 +161,42 @@ def report_outcomes(context: JobContext, client: ChainClient) -> int:
             .order_by(ChainIntent.id)
             .limit(BATCH)
         ).all()
+    told = 0
+    counted = counted_now(context.settings, client) if ended else 0
     for intent in ended:
+        if not _counts(context.database, client, intent, counted):
+            continue
         with context.database.reader() as session:
             command = _command(session, context.settings, client, intent)
         if command is not None:
             submit(context.engine, command)
         _mark_reported(context.database, intent.id)
-    return len(ended)
+        told += 1
+    return told
+
+
+def _counts(database: Database, client: ChainClient, intent: ChainIntent, counted: int) -> bool:
+    """Whether what an intent brought about is in a block that counts.
+
+    Where the chain shows nothing of it any more, it is sent again.
+    """
+    with database.reader() as session:
+        found = session.get(EscrowRecord, intent.trade_id) if intent.kind in _ACTS else None
+        deployment = find_deployment(session)
+    if found is None or not found.escrow_id or deployment is None:
+        return True
+    act, escrow = Act(intent.kind), EscrowContract(client, deployment)
+    # A block from before the contract knows of no trade.
+    old = counted < deployment.block
+    then = Status.NONE if old else escrow.status(found.escrow_id, counted)
+    if intent.status == FAILED:
+        # What the parties did instead has to count, too.
+        return act not in CLOSING or then is escrow.status(found.escrow_id)
+    if already_done(act, then):
+        return True
+    if not already_done(act, escrow.status(found.escrow_id)):
+        send_again(database, intent.id)
+    return False
 
 
 def submit(engine: Engine, command: Command) -> None:
@@ -278,14 +312,21 @@ def _ended_otherwise(
 
 def _mark_reported(database: Database, intent_id: int) -> None:
     with database.transaction() as session:
-        session.get_one(ChainIntent, intent_id).reported_at = utc_now()
+        intent = session.get_one(ChainIntent, intent_id)
+        intent.reported_at = utc_now()
+        if intent.status != FAILED:
+            intent.alarm, intent.error = False, None  # Gone for a while, perhaps; now it counts.
 
 
 def _advance(context: JobContext, known: dict[str, EscrowBackend], trade_id: int) -> None:
     try:
         with context.database.transaction() as session:
             trade = session.get(Trade, trade_id)
-            commands = [] if trade is None else known[trade.escrow].advance(session, trade)
+            commands = (
+                []
+                if trade is None or _stopped(session, trade)
+                else known[trade.escrow].advance(session, trade)
+            )
     except Unavailable:
         raise
     except PortalError as error:
@@ -297,6 +338,17 @@ def _advance(context: JobContext, known: dict[str, EscrowBackend], trade_id: int
         return
     for command in commands:
         submit(context.engine, command)
+
+
+def _stopped(session: Session, trade: Trade) -> bool:
+    """Whether a stop keeps the trade from locking or paying out; the sweep comes back to it."""
+    if trade.state not in _WAITING:
+        return False
+    stop = payout_stop(session, trade.base, (trade.seller_id, trade.buyer_id))
+    if stop is None:
+        return False
+    log.error("escrow.payout_stopped", trade=trade.id, stop=stop.id, why=stop.reason)
+    return True
 
 
 def _trade_of(event: AuditEvent) -> int | None:

@@ -19,6 +19,7 @@ def all_metadata() -> list[MetaData]:
         name = f"{wing.name}.models"
         if wing.ispkg and importlib.util.find_spec(name):
             importlib.import_module(name)
+    importlib.import_module("portal.escrow.chain.blocks")  # The escrow's second room of tables.
     return [Base.metadata, Model.metadata]
 
 

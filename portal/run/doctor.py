@@ -70,7 +70,34 @@ def check_chain(settings: Settings) -> Check:
                 False,
                 f"{public_part(url)} serves chain {number}, but CHAIN_ID is {settings.chain_id}.",
             )
+    if settings.chain_quorum is not None and settings.chain_quorum > len(settings.rpc_urls):
+        said = f"CHAIN_QUORUM is {settings.chain_quorum}, more than CHAIN_RPC_URLS names."
+        return Check("chain", False, said)
     return Check("chain", True, f"Chain {settings.chain_id} answers.")
+
+
+def check_endpoints(settings: Settings) -> list[Check]:
+    """What the scheduler last saw of each RPC endpoint: who is down, behind or outvoted."""
+    url = libpq_url(sqlalchemy_url(settings.required_database_url))
+    try:
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            rows = connection.execute(
+                "SELECT name, state, height, disagreements, last_error FROM chain_endpoint"
+                " WHERE at > now() - interval '1 min' ORDER BY position"
+            ).fetchall()
+    except psycopg.Error:
+        return []  # The check of the database has said why.
+    return [_endpoint(*row) for row in rows]
+
+
+def _endpoint(
+    name: str, state: str, height: int | None, disagreements: int, error: str | None
+) -> Check:
+    good = state == "ok" and disagreements == 0
+    told = f"; outvoted {disagreements} times" if disagreements else ""
+    why = f" ({error})" if error and not good else ""
+    at = "" if height is None else f", at block {height}"
+    return Check("endpoint", good, f"{name} is {state}{at}{told}{why}.")
 
 
 def check_engine(settings: Settings) -> Check:
@@ -141,6 +168,7 @@ def examine(settings: Settings) -> list[Check]:
         *check_bundled(settings),
         check_database(settings),
         check_chain(settings),
+        *check_endpoints(settings),
         check_engine(settings),
         *check_alarms(settings),
         check_client(settings),

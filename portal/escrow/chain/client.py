@@ -1,17 +1,17 @@
 """The chain as the portal uses it: a few typed calls over one or more RPC endpoints.
 
-Reads go to the first endpoint that answers; transactions go to all of them.
+Reads count when a quorum of the endpoints agrees (see `pool`); transactions go to all of them.
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, TypeVar
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_typing import HexStr
+from eth_typing import BlockNumber, HexStr
 from eth_utils.conversions import to_hex
 from requests.exceptions import RequestException
 from web3 import Web3
@@ -21,14 +21,15 @@ from web3.exceptions import (
     Web3Exception,
     Web3RPCError,
 )
-from web3.types import FilterParams, LogReceipt, TxParams
+from web3.types import BlockIdentifier, FilterParams, LogReceipt, TxParams
 
-from portal.core.addresses import public_part
 from portal.core.errors import Conflict, Unavailable
+from portal.core.settings import Settings
+from portal.escrow.chain.endpoint import Block, failure_of
+from portal.escrow.chain.pool import MAX_LAG_BLOCKS, Pool
 from portal.escrow.contracts import artefact
 
 Answer = TypeVar("Answer")
-TIMEOUT_SECONDS = 10
 LOG_SPAN = 2_000
 # The node has the transaction already, or has mined it: both mean "do not send it again".
 _HARMLESS = ("already known", "already imported", "nonce too low", "already exists")
@@ -50,36 +51,60 @@ class Receipt:
 
 
 class ChainClient:
-    """Typed calls to a node. Raises Unavailable when no endpoint answers, Reverted on a revert."""
+    """Typed calls to the nodes. Raises Unavailable when no quorum of them answers, Reverted on a
+    revert that a quorum sees.
 
-    def __init__(self, rpc_urls: Sequence[str]) -> None:
+    With a quorum of several, what is asked of "now" is asked of the newest block that they agree
+    on, so that answers can be compared.
+    """
+
+    def __init__(
+        self,
+        rpc_urls: Sequence[str],
+        quorum: int | None = None,
+        chain_id: int | None = None,
+        max_lag: int = MAX_LAG_BLOCKS,
+    ) -> None:
         self.urls = list(rpc_urls)
-        self._nodes = [
-            Web3(Web3.HTTPProvider(url, request_kwargs={"timeout": TIMEOUT_SECONDS}))
-            for url in self.urls
-        ]
+        self.pool = Pool(self.urls, quorum, chain_id, max_lag)
+        self._nodes = [endpoint.node for endpoint in self.pool.endpoints]
 
     @cached_property
     def chain_id(self) -> int:
         """The chain's EIP-155 id."""
-        return self._ask(lambda node: int(node.eth.chain_id))
+        return self._agree(lambda node: int(node.eth.chain_id))
+
+    def head(self) -> Block:
+        """The newest block."""
+        return self.pool.head()
+
+    def block(self, number: int) -> Block:
+        """The block of this number. Raises Unavailable while it is not there."""
+        return self.pool.block(number)
+
+    def finalized(self) -> Block | None:
+        """The newest final block; None where the nodes know no finality."""
+        return self.pool.finalized()
 
     def block_number(self) -> int:
         """Number of the newest block."""
-        return self._ask(lambda node: int(node.eth.block_number))
+        return self.head().number
 
     def timestamp(self) -> int:
         """Unix second of the newest block."""
-        return self._ask(lambda node: int(node.eth.get_block("latest")["timestamp"]))
+        return self.head().timestamp
 
     def has_code(self, address: str) -> bool:
         """Whether a contract is at `address`."""
-        return self._ask(lambda node: len(node.eth.get_code(Web3.to_checksum_address(address))) > 0)
+        checksum, block = Web3.to_checksum_address(address), self._now()
+        return self._agree(lambda node: len(node.eth.get_code(checksum, block)) > 0, "code")
 
     def nonce(self, address: str) -> int:
         """How many transactions of `address` are mined."""
-        checksum = Web3.to_checksum_address(address)
-        return self._ask(lambda node: int(node.eth.get_transaction_count(checksum, "latest")))
+        checksum, block = Web3.to_checksum_address(address), self._now()
+        return self._agree(
+            lambda node: int(node.eth.get_transaction_count(checksum, block)), "nonce"
+        )
 
     def balance_of(self, token: str, holder: str, block: int | None = None) -> int:
         """Token units of `holder` at the end of `block` (the newest one if not given)."""
@@ -89,12 +114,15 @@ class ChainClient:
         self, contract: str, address: str, function: str, *arguments: Any, block: int | None = None
     ) -> Any:
         """What a view function answers."""
-        return self._ask(
+        at: BlockIdentifier = self._now() if block is None else BlockNumber(block)
+        abi, checksum = artefact(contract)["abi"], Web3.to_checksum_address(address)
+        return self._agree(
             lambda node: (
-                node.eth.contract(Web3.to_checksum_address(address), abi=artefact(contract)["abi"])
+                node.eth.contract(checksum, abi=abi)
                 .functions[function](*arguments)
-                .call(block_identifier="latest" if block is None else block)
-            )
+                .call(block_identifier=at)
+            ),
+            f"{function} of {contract}",
         )
 
     def logs(self, address: str, topics: Sequence[Any], first: int, last: int) -> list[LogReceipt]:
@@ -112,19 +140,23 @@ class ChainClient:
         return found
 
     def _logs(self, wanted: FilterParams, end: int) -> list[LogReceipt]:
-        """From a node that has all these blocks: others answer with what they have, silently."""
+        """From nodes that have all these blocks: others answer with what they have, silently."""
 
         def ask(node: Web3) -> list[LogReceipt]:
             if int(node.eth.block_number) < end:
                 raise Web3Exception(f"has not got block {end} yet")
             return node.eth.get_logs(wanted)
 
-        return self._ask(ask)
+        return self._agree(ask, f"logs up to block {end}", _mark_of_logs)
 
     def receipt(self, tx_hash: str) -> Receipt | None:
         """The receipt of a mined transaction, or None."""
         try:
-            raw = self._ask(lambda node: node.eth.get_transaction_receipt(HexStr(tx_hash)))
+            raw = self._agree(
+                lambda node: node.eth.get_transaction_receipt(HexStr(tx_hash)),
+                # Not a question with one answer: one node may have the block a second later.
+                mark=lambda found: (found["blockHash"], found["status"], found["gasUsed"]),
+            )
         except TransactionNotFound:
             return None
         return Receipt(
@@ -153,8 +185,11 @@ class ChainClient:
         call: TxParams = {"from": Web3.to_checksum_address(sender), "data": HexStr(data)}
         if to is not None:
             call["to"] = Web3.to_checksum_address(to)
-        tx_hash = self._ask(lambda node: node.eth.send_transaction(call))
-        receipt = self._ask(lambda node: node.eth.wait_for_transaction_receipt(tx_hash, 30, 0.05))
+        # Only one node may be asked: asked twice, it would be sent twice.
+        tx_hash = self.pool.first(lambda node: node.eth.send_transaction(call))
+        receipt = self.pool.first(
+            lambda node: node.eth.wait_for_transaction_receipt(tx_hash, 30, 0.05)
+        )
         return {**receipt, "hash": to_hex(tx_hash)}
 
     def ask_each(self, question: Callable[[Web3], Answer]) -> list[Answer | Exception]:
@@ -173,28 +208,40 @@ class ChainClient:
         with ThreadPoolExecutor(len(self._nodes)) as pool:
             return list(pool.map(ask, self._nodes))
 
+    def _now(self) -> BlockIdentifier:
+        """What "now" is: one node's own newest block, or one that a quorum has."""
+        return "latest" if self.pool.quorum == 1 else BlockNumber(self.head().number)
+
     def _ask(self, question: Callable[[Web3], Answer]) -> Answer:
-        reasons = []
-        for url, node in zip(self.urls, self._nodes, strict=True):
-            try:
-                return question(node)
-            except ContractLogicError as error:
-                raise Reverted(f"The contract refuses: {revert_name(error)}.") from error
-            except TransactionNotFound:
-                raise
-            except (RequestException, OSError, Web3Exception) as error:
-                reasons.append(f"{public_part(url)}: {failure_of(error)}")
-        raise Unavailable(
-            f"No chain node answered: {'; '.join(reasons)}.",
-            field="CHAIN_RPC_URLS",
-            hint="Start the chain, or set CHAIN_RPC_URLS to nodes that answer.",
-        )
+        """Of what may rightly differ (gas, fees): one answer, when a quorum does not refuse."""
+        return self._agree(question, mark=lambda _: None)
+
+    def _agree(
+        self,
+        question: Callable[[Web3], Answer],
+        pinned: str | None = None,
+        mark: Callable[[Answer], object] = lambda answer: answer,
+    ) -> Answer:
+        try:
+            return self.pool.agree(question, mark, pinned)
+        except ContractLogicError as error:
+            raise Reverted(f"The contract refuses: {revert_name(error)}.") from error
 
 
-def failure_of(error: Exception) -> str:
-    """What went wrong; words of the HTTP library are left out, since they repeat the address."""
-    detail = "" if isinstance(error, RequestException | OSError) else f": {str(error)[:160]}"
-    return f"{type(error).__name__}{detail}"
+@cache
+def _client(urls: tuple[str, ...], quorum: int | None, chain_id: int, max_lag: int) -> ChainClient:
+    return ChainClient(urls, quorum, chain_id, max_lag)
+
+
+def chain_client(settings: Settings) -> ChainClient:
+    """The client that the settings ask for, one a process."""
+    named = (settings.chain_quorum, settings.chain_id, settings.chain_max_lag_blocks)
+    return _client(tuple(settings.rpc_urls), *named)
+
+
+def _mark_of_logs(found: Sequence[LogReceipt]) -> object:
+    names = ("blockHash", "transactionHash", "logIndex", "address", "data")
+    return tuple((*(log[name] for name in names), tuple(log["topics"])) for log in found)  # type: ignore[literal-required]
 
 
 def _send(node: Web3, raw: str) -> str | None:

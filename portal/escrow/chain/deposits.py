@@ -1,77 +1,71 @@
 """Coins that come into traders' vaults, and leave them by the traders' own doing.
 
-Read from the tokens' Transfer logs. What a trade of the portal moves between a vault and the
-escrow is booked there; everything else is a deposit or a withdrawal, counted once by chain,
-transaction and log index. Coins that left from under an order close the order; those under a
-trade are booked once the trade gives them free.
+Read from the journal of blocks. What a trade of the portal moves between a vault and the escrow
+is booked there; everything else is a deposit or a withdrawal, counted once by chain, transaction
+and log index, once its block counts. Coins that left from under an order close the order; those
+under a trade are booked once the trade gives them free. What a reorganisation of the chain takes
+away is booked back.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
 from eth_utils.conversions import to_hex
-from sqlalchemy import delete, select
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
-from web3.types import LogReceipt
 
 from portal.core.errors import PortalError, Unavailable
 from portal.core.jobs import JobContext
-from portal.core.units import MAX_UNITS
+from portal.escrow.chain import movements
+from portal.escrow.chain.blocks import ChainBlock
 from portal.escrow.chain.client import ChainClient
-from portal.escrow.contract import EscrowContract, event_topic
-from portal.escrow.deployment import Deployment, find_deployment
-from portal.escrow.foreign import TradeMoves
+from portal.escrow.chain.effects import doubt
+from portal.escrow.chain.finality import counted_height
+from portal.escrow.chain.journal import Journal, Rollback, finalized_height, store_logs
+from portal.escrow.chain.vaults import Vaults, vault_owners
+from portal.escrow.deployment import find_deployment
 from portal.escrow.models import ChainCursor
 from portal.markets.models import Market
 from portal.orders.models import Order
-from portal.users.models import User
 
 log = structlog.get_logger(__name__)
 
+# Last block whose movements are noted; rows named "deposits:<vault>" say whose vault was read.
 CURSOR = "deposits"
-# Rows named "again:<vault>:<block>": a withdrawal there waits for the ledger to free its coins.
-AGAIN = "again"
-VAULTS_PER_QUERY = 200
-_TRANSFER = event_topic("Transfer", "TestUSDT")
+_ONE_AT_A_TIME = text("SELECT pg_try_advisory_xact_lock(hashtextextended('deposits', 0))")
 
 
 def scan_vaults(context: JobContext, client: ChainClient) -> int:
-    """Book what happened in the vaults since the last scan; returns how many transfers.
+    """Follow the chain and book what happened in the vaults; returns how many movements.
 
     A vault that was not known at the last scan is read from the contracts' first block on.
     """
+    # While another process scans, a movement must not be told and taken back at once.
+    with context.database.transaction() as guard:
+        if not guard.scalar(_ONE_AT_A_TIME):
+            return 0
+        return _scan(context, client)
+
+
+def _scan(context: JobContext, client: ChainClient) -> int:
     with context.database.reader() as session:
         deployment = find_deployment(session)
         if deployment is None:
             return 0
-        owners = vault_owners(session, deployment)
-        reached = cursor_block(session)
-        old = _scanned(session)
-    last = client.block_number() - max(1, context.settings.chain_confirmations) + 1
-    if reached is not None and last < reached:
-        return 0  # A node that lags: what it does not know yet must not count as read.
-    new = [vault for vault in owners if vault not in old]
-    first = deployment.block if reached is None else reached + 1
-    _book_again(context, client, deployment, owners)
-    if last < first and not new:
-        return 0
-    spans = ((new, deployment.block), ([vault for vault in owners if vault in old], first))
-    count = sum(
-        _book(context, client, deployment, owners, vaults, start, last) for vaults, start in spans
-    )
+        vaults = Vaults(deployment, vault_owners(session, deployment))
+    tip = Journal(
+        context.database,
+        client,
+        deployment.block,
+        lambda first, last: vaults.all_logs(client, first, last),
+        _undo,
+    ).follow()
+    _read_past(context, client, vaults, tip)
     with context.database.transaction() as session:
-        _remember(session, new, max(last, reached or 0))
-    return count
-
-
-def vault_owners(session: Session, deployment: Deployment) -> dict[str, int]:
-    """Every trader's vault in lower case, and whose it is."""
-    rows = session.execute(
-        select(User.id, User.wallet_address).where(User.wallet_address.is_not(None))
-    )
-    return {deployment.vault(str(wallet)).lower(): int(user_id) for user_id, wallet in rows}
+        _note_movements(context, session, vaults, tip)
+    return movements.book(context.database, lambda command: _submit(context, command))
 
 
 def cursor_block(session: Session) -> int | None:
@@ -80,10 +74,54 @@ def cursor_block(session: Session) -> int | None:
     return None if cursor is None else cursor.block_number
 
 
-def _scanned(session: Session) -> set[str]:
+def _undo(session: Session, rollback: Rollback) -> None:
+    """Movements of blocks that are gone are lost; their numbers are looked at again."""
+    movements.take_back(session, rollback.ancestor)
+    beyond = (ChainCursor.name == CURSOR, ChainCursor.block_number > rollback.ancestor)
+    session.execute(update(ChainCursor).where(*beyond).values(block_number=rollback.ancestor))
+    doubt(session, rollback.logs)
+
+
+def _read_past(context: JobContext, client: ChainClient, vaults: Vaults, tip: int) -> None:
+    """The journal's blocks were read without vaults that were not known then."""
+    with context.database.reader() as session:
+        new = _unread(session, vaults)
+    if not new:
+        return
+    found = list(vaults.logs(client, new, vaults.deployment.block, tip))
+    with context.database.transaction() as session:
+        rows = session.execute(select(ChainBlock.number, ChainBlock.hash))
+        known = {row.number: row.hash for row in rows}
+        for entry in found:
+            if known.get(entry["blockNumber"]) not in (None, to_hex(entry["blockHash"])):
+                raise Unavailable("The chain moved while a vault was read; the next run reads it.")
+        store_logs(session, found)
+
+
+def _note_movements(context: JobContext, session: Session, vaults: Vaults, tip: int) -> None:
+    chain_id, start = vaults.deployment.chain_id, vaults.deployment.block
+    final = finalized_height(session)
+    movements.find_again(
+        session, chain_id, vaults.seen_in(session, movements.lost_transactions(session))
+    )
+    movements.finalize(session, final)
+    reached = cursor_block(session)
+    last = counted_height(context.settings, tip, final)
+    if reached is not None and last < reached:
+        return  # A node that lags: what it does not know yet must not count as read.
+    new = _unread(session, vaults)
+    old = [vault for vault in vaults.owners if vault not in new]
+    first = start if reached is None else reached + 1
+    for some, since in ((new, start), (old, first)):
+        movements.register(session, chain_id, vaults.seen(session, some, since, last))
+    _remember(session, new, max(last, reached or 0))
+
+
+def _unread(session: Session, vaults: Vaults) -> list[str]:
     prefix = f"{CURSOR}:"
     names = session.scalars(select(ChainCursor.name).where(ChainCursor.name.startswith(prefix)))
-    return {name.removeprefix(prefix) for name in names}
+    read = {name.removeprefix(prefix) for name in names}
+    return [vault for vault in vaults.owners if vault not in read]
 
 
 def _remember(session: Session, vaults: Iterable[str], block: int) -> None:
@@ -94,112 +132,8 @@ def _remember(session: Session, vaults: Iterable[str], block: int) -> None:
         )
 
 
-def _book(
-    context: JobContext,
-    client: ChainClient,
-    deployment: Deployment,
-    owners: dict[str, int],
-    vaults: list[str],
-    first: int,
-    last: int,
-) -> int:
-    found = _movements(context, client, deployment, owners, vaults, first, last)
-    for command, block in found:
-        if not _submit(context, command):
-            _wait(context, deployment, command, block)
-    return len(found)
-
-
-def _movements(
-    context: JobContext,
-    client: ChainClient,
-    deployment: Deployment,
-    owners: dict[str, int],
-    vaults: list[str],
-    first: int,
-    last: int,
-) -> list[tuple[dict[str, Any], int]]:
-    """The commands for what moved in blocks first…last, each with its block."""
-    found: list[tuple[dict[str, Any], int]] = []
-    if not vaults or first > last:
-        return found
-    with context.database.reader() as session:
-        moves = TradeMoves(session, EscrowContract(client, deployment), first, last)
-    for asset, token in deployment.tokens.items():
-        for entry in _transfers(client, token, vaults, first, last):
-            some = _commands(deployment, moves, owners, set(vaults), asset, entry)
-            found += [(command, int(entry["blockNumber"])) for command in some]
-    return found
-
-
-def _book_again(
-    context: JobContext, client: ChainClient, deployment: Deployment, owners: dict[str, int]
-) -> None:
-    """Withdrawals that the ledger had no free coins for; those it still has none for stay."""
-    with context.database.reader() as session:
-        query = select(ChainCursor.name).where(ChainCursor.name.startswith(f"{AGAIN}:"))
-        names = session.scalars(query).all()
-    for name in names:
-        _, vault, block = name.split(":")
-        if vault not in owners:
-            continue
-        there = (owners, [vault], int(block), int(block))
-        found = _movements(context, client, deployment, *there)
-        waiting = [command for command, _ in found if not _submit(context, command)]
-        if not waiting:
-            with context.database.transaction() as session:
-                session.execute(delete(ChainCursor).where(ChainCursor.name == name))
-
-
-def _transfers(
-    client: ChainClient, token: str, vaults: list[str], first: int, last: int
-) -> Iterator[LogReceipt]:
-    """Transfers into and out of the vaults; one between two of them comes twice."""
-    for start in range(0, len(vaults), VAULTS_PER_QUERY):
-        some = [
-            "0x" + vault[2:].rjust(64, "0") for vault in vaults[start : start + VAULTS_PER_QUERY]
-        ]
-        yield from client.logs(token, [_TRANSFER, None, some], first, last)
-        yield from client.logs(token, [_TRANSFER, some], first, last)
-
-
-def _commands(
-    deployment: Deployment,
-    moves: TradeMoves,
-    owners: dict[str, int],
-    watched: set[str],
-    asset: str,
-    entry: LogReceipt,
-) -> Iterator[dict[str, Any]]:
-    source, target = (_address(topic) for topic in entry["topics"][1:3])
-    units = int.from_bytes(entry["data"], "big")
-    if units == 0 or source == target:
-        return
-    if deployment.escrow.lower() in (source, target) and moves.ours(entry):
-        return
-    if units > MAX_UNITS:
-        log.error("escrow.vault_movement_uncountable", tx=to_hex(entry["transactionHash"]))
-        return
-    tx_hash = to_hex(entry["transactionHash"])
-    place = f"{deployment.chain_id}:{tx_hash}:{entry['logIndex']}"
-    for kind, vault in (("deposit", target), ("withdraw", source)):
-        if vault in watched:
-            yield {
-                "kind": kind,
-                "key": f"{kind}:{place}",
-                "owner": owners[vault],
-                "asset": asset,
-                "units": units,
-                "reference": tx_hash,
-            }
-
-
-def _address(topic: bytes) -> str:
-    return to_hex(topic[-20:])
-
-
-def _submit(context: JobContext, command: dict[str, Any]) -> bool:
-    """Book a movement; False when coins that left are still held in the ledger.
+def _submit(context: JobContext, command: dict[str, Any]) -> str:
+    """Book a movement; it waits when coins that left are still held in the ledger.
 
     What is refused otherwise is a difference of chain and ledger: `audit verify` shows it.
     """
@@ -208,10 +142,11 @@ def _submit(context: JobContext, command: dict[str, Any]) -> bool:
     except Unavailable:
         raise
     except PortalError as error:
-        if command["kind"] == "withdraw" and error.field == "units":
-            return _close_sales(context, command)
+        if command["kind"] == movements.WITHDRAW and error.field == "units":
+            return movements.BOOKED if _close_sales(context, command) else movements.WAITING
         log.error("escrow.vault_movement_refused", key=command["key"], why=error.message)
-    return True
+        return movements.REFUSED
+    return movements.BOOKED
 
 
 def _close_sales(context: JobContext, command: dict[str, Any]) -> bool:
@@ -237,12 +172,3 @@ def _close_sales(context: JobContext, command: dict[str, Any]) -> bool:
         else:
             return True
     return False
-
-
-def _wait(context: JobContext, deployment: Deployment, command: dict[str, Any], block: int) -> None:
-    log.error("escrow.withdrawal_waits", key=command["key"], block=block)
-    with context.database.transaction() as session:
-        wallet = session.get_one(User, command["owner"]).wallet_address
-        name = f"{AGAIN}:{deployment.vault(str(wallet)).lower()}:{block}"
-        statement = insert(ChainCursor).values(name=name, block_number=block)
-        session.execute(statement.on_conflict_do_nothing(index_elements=["name"]))

@@ -14,7 +14,8 @@ from web3.exceptions import ContractLogicError, TransactionNotFound
 from web3.types import TxParams
 
 from portal.core.errors import Unavailable
-from portal.escrow.chain.client import ChainClient, Reverted, failure_of, revert_name
+from portal.escrow.chain.client import ChainClient, Reverted, revert_name
+from portal.escrow.chain.endpoint import failure_of
 from portal.escrow.chain.fees import HISTORY_BLOCKS, TIP_PERCENTILES, FeeMarket, read_market
 
 GAS_MARGIN_PERCENT = 20

@@ -9,6 +9,7 @@ from portal.core.errors import Conflict, InvalidInput, Unavailable
 from portal.escrow import authorities, contract, jobs, typed_data
 from portal.escrow.chain.client import ChainClient, encode_call
 from portal.escrow.chain.deposits import scan_vaults
+from portal.escrow.chain.endpoint import Block
 from portal.escrow.contracts import vault_address, vault_implementation
 from portal.escrow.demo import DEV_DEPLOYER, ensure_demo_deployment, mint_demo_coins
 from portal.escrow.models import ChainCursor
@@ -148,8 +149,8 @@ def test_more_coins_than_can_be_counted_block_nobody_elses(world: World) -> None
 
 def test_a_node_that_lags_makes_no_vault_lose_a_deposit(world: World) -> None:
     class Lagging(ChainClient):
-        def block_number(self) -> int:
-            return super().block_number() - 3
+        def head(self) -> Block:
+            return self.block(super().head().number - 3)
 
     carol = Person("carol")
     mint_demo_coins(world.settings, world.database, world.deployment, world.vault(carol), 7 * USDT)
