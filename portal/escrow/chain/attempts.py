@@ -116,7 +116,7 @@ def note_receipt(attempt: ChainAttempt, receipt: Receipt) -> None:
     """It is in a block, which a reorg may still take back."""
     attempt.block_number, attempt.block_hash = receipt.block_number, receipt.block_hash
     attempt.gas_used, attempt.gas_price = receipt.gas_used, receipt.gas_price
-    attempt.mined_at = attempt.mined_at or utc_now()
+    attempt.mined_at = utc_now()
 
 
 def forget_receipt(attempt: ChainAttempt) -> None:

@@ -19,6 +19,8 @@ from portal.escrow.chain.endpoint import failure_of
 from portal.escrow.chain.fees import HISTORY_BLOCKS, TIP_PERCENTILES, FeeMarket, read_market
 
 GAS_MARGIN_PERCENT = 20
+# Most that one transaction may use since EIP-7825; development nodes take more.
+MOST_GAS = 2**24
 # About a day of blocks: no public chain has gone back as far.
 NEVER_TAKEN_BACK = 7_200
 
@@ -117,8 +119,9 @@ def fee_market(client: ChainClient) -> FeeMarket:
 def estimate_gas(client: ChainClient, sender: str, to: str, data: str) -> int:
     """Gas for a call, with a margin.
 
-    Raises Reverted when most of the endpoints that answer say that the contract would refuse it;
-    Unavailable when they are evenly split, or none answers.
+    Raises Reverted when most of the endpoints that answer say that the contract would refuse it,
+    or when it needs more than a transaction may use; Unavailable when they are evenly split, or
+    none answers.
     """
     call: TxParams = {
         "from": Web3.to_checksum_address(sender),
@@ -135,7 +138,10 @@ def estimate_gas(client: ChainClient, sender: str, to: str, data: str) -> int:
         raise _silent(answers)
     if len(refusals) == len(estimates):
         raise Unavailable("The chain nodes do not agree whether the contract takes the call.")
-    return median_low(estimates) * (100 + GAS_MARGIN_PERCENT) // 100
+    gas = median_low(estimates)
+    if gas > MOST_GAS:
+        raise Reverted(f"The call needs {gas:,} gas; a transaction may use {MOST_GAS:,}.")
+    return min(gas * (100 + GAS_MARGIN_PERCENT) // 100, MOST_GAS)
 
 
 def _silent(answers: Sequence[object]) -> Unavailable:

@@ -121,6 +121,8 @@ def _weigh(relayer: Relayer, attempt: ChainAttempt, receipt: Receipt) -> None:
         kept = session.get_one(ChainAttempt, attempt.id)
         if intent is None or kept.status not in OPEN:
             return
+        for other in attempts_of(session, intent.id, *OPEN):
+            tries.forget_receipt(other)  # A reorg may have exchanged which of them was mined.
         tries.note_receipt(kept, receipt)
         intent.block_number, intent.tx_hash = receipt.block_number, kept.tx_hash
         if deep:

@@ -12,6 +12,10 @@ from urllib.request import Request, urlopen
 Answer = Callable[[str, list[Any], Any], Any]
 
 
+class Refusal(dict[str, Any]):
+    """A JSON-RPC error in place of the result."""
+
+
 @contextmanager
 def endpoint(node: str, answer: Answer) -> Iterator[str]:
     """The address of an endpoint before `node` that answers what `answer` makes of the truth."""
@@ -22,7 +26,9 @@ def endpoint(node: str, answer: Answer) -> Iterator[str]:
             reply = _forward(node, body)
             call = json.loads(body)
             if "result" in reply:
-                reply["result"] = answer(call["method"], call.get("params", []), reply["result"])
+                said = answer(call["method"], call.get("params", []), reply["result"])
+                reply.pop("result")
+                reply["error" if isinstance(said, Refusal) else "result"] = said
             content = json.dumps(reply).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -64,6 +70,17 @@ def no_receipts(method: str, parameters: list[Any], truth: Any) -> Any:
 def overstated_nonces(method: str, parameters: list[Any], truth: Any) -> Any:
     """Counts two transactions that nobody made."""
     return hex(int(truth, 16) + 2) if method == "eth_getTransactionCount" else truth
+
+
+def refuses_calls(method: str, parameters: list[Any], truth: Any) -> Any:
+    """Says that contracts refuse whatever is tried."""
+    refusal = Refusal(code=3, message="execution reverted", data="0x")
+    return refusal if method == "eth_estimateGas" else truth
+
+
+def asks_much_gas(method: str, parameters: list[Any], truth: Any) -> Any:
+    """Says that a call needs more than one transaction may use."""
+    return hex(2**24 + 1) if method == "eth_estimateGas" else truth
 
 
 def dear(method: str, parameters: list[Any], truth: Any) -> Any:

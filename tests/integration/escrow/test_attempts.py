@@ -4,7 +4,7 @@ import threading
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from portal.audit.models import AuditEvent
@@ -22,6 +22,7 @@ from portal.escrow.chain.spending import OVER_BUDGET, gas_by_day, gas_of_trade
 from portal.escrow.contract import event_topic
 from portal.escrow.demo import DEV_DEPLOYER
 from portal.escrow.models import ChainAttempt, ChainIntent
+from portal.escrow.service import run_intents
 from tests.integration.escrow import conftest, endpoints
 from tests.integration.escrow.test_killed_relayer import queue_mint, status
 from tests.integration.escrow.world import DEAD, World
@@ -269,6 +270,76 @@ def test_a_mint_whose_nonce_is_really_lost_waits_for_a_person(slow: World) -> No
     assert slow.coins(DEAD) == 1
 
 
+def test_a_liar_among_three_can_not_have_an_opening_refused(world: World) -> None:
+    trade_id = world.match()
+    jobs.run_escrow_events(world.context)
+    node = world.settings.rpc_urls[0]
+    with endpoints.endpoint(node, endpoints.refuses_calls) as liar:
+        run_intents(world.context, ChainClient([liar, node, node]))
+        assert world.intents(trade_id)["open"].status == "confirmed"
+
+
+def test_endpoints_that_are_evenly_split_decide_nothing(world: World) -> None:
+    intent_id = queue_mint(world)
+    node = world.settings.rpc_urls[0]
+    with endpoints.endpoint(node, endpoints.refuses_calls) as liar:
+        run(world, ChainClient([liar, node]))
+    assert status(world, intent_id) == "new"
+    assert "do not agree" in str(intent_of(world, intent_id).error)
+    run(world)
+    assert status(world, intent_id) == "confirmed"
+
+
+def test_a_dead_endpoint_and_a_liar_beside_an_honest_one_do_no_harm(world: World) -> None:
+    world.track()
+    node, intent_id = world.settings.rpc_urls[0], queue_mint(world)
+    with endpoints.endpoint(node, endpoints.overstated_nonces) as liar:
+        for _ in range(2):
+            run(world, ChainClient([liar, "http://127.0.0.1:1", node]))
+    assert status(world, intent_id) == "confirmed"
+    assert len(world.attempts(intent_id)) == 1
+    assert world.coins(DEAD) == 1
+
+
+def test_what_needs_more_gas_than_a_transaction_may_use_is_not_signed(world: World) -> None:
+    intent_id = queue_mint(world)
+    with endpoints.endpoint(world.settings.rpc_urls[0], endpoints.asks_much_gas) as url:
+        run(world, ChainClient([url]))
+    assert status(world, intent_id) == "failed"
+    assert "16,777,217 gas" in str(intent_of(world, intent_id).error)
+    assert world.attempts(intent_id) == []
+
+
+def test_no_node_and_no_signer_is_asked_under_the_lock_on_nonces(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.track()
+    queue_mint(world)
+    asked: list[bool] = []
+
+    def is_free() -> None:
+        with world.database.transaction() as session:
+            key = f"chain:{world.deployment.chain_id}:{world.relayer().sender.address}"
+            free = "SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0))"
+            asked.append(bool(session.scalar(text(free), {"key": key})))
+
+    sign, ask_each = attempts.signed, ChainClient.ask_each
+
+    def signed(*values: Any) -> bytes:
+        is_free()
+        return sign(*values)
+
+    def asks(client: ChainClient, question: Any) -> Any:
+        is_free()
+        return ask_each(client, question)
+
+    monkeypatch.setattr(attempts, "signed", signed)
+    monkeypatch.setattr(ChainClient, "ask_each", asks)
+    run(world)
+    assert len(asked) > 4
+    assert all(asked)
+
+
 def test_an_endpoint_that_overstates_fees_does_not_set_the_price(world: World) -> None:
     node = world.settings.rpc_urls[0]
     intent_id = queue_mint(world)
@@ -281,7 +352,7 @@ def test_an_endpoint_that_overstates_fees_does_not_set_the_price(world: World) -
 # ── reorgs ───────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_a_reorg_took_back_is_sent_again_and_told_once_more(world: World) -> None:
+def test_what_a_reorg_took_back_is_sent_again_with_the_same_bytes(world: World) -> None:
     trade_id = world.locked_trade()
     first = world.intents(trade_id)["open"]
     world.rpc("anvil_reorg", 1, [])
