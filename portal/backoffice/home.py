@@ -13,6 +13,7 @@ from portal.backoffice.pages import Answer, DeskPage, route
 from portal.backoffice.panels import Column, Shown, Table
 from portal.core.clock import utc_now
 from portal.engine.models import MarketState
+from portal.escrow.chain.blocks import ChainEndpoint, PayoutStop
 from portal.escrow.models import ChainIntent
 from portal.markets.models import JobRun, Market
 from portal.payments.models import StatementLine
@@ -138,6 +139,20 @@ def _intent_card(count: int, name: str, why: str, tab: str) -> Card:
     return Card(count, _many(count, name), why, url_for("ChainIntentView.list", tab=tab), "harm")
 
 
+def _stops() -> Sequence[Card]:
+    count = _count(select(func.count()).where(PayoutStop.lifted_at.is_(None)))
+    url = url_for("PayoutStopView.list", tab="on")
+    because = "coins that were credited may not be there"
+    return (Card(count, _many(count, "payout stop"), because, url, "harm"),)
+
+
+def _endpoints() -> Sequence[Card]:
+    count = _count(select(func.count()).where(ChainEndpoint.state != "ok"))
+    url = url_for("ChainEndpointView.list", tab="unwell")
+    because = "down, late, outvoted or of another chain"
+    return (Card(count, _many(count, "chain endpoint") + " not well", because, url, "wait"),)
+
+
 def _jobs() -> Sequence[Card]:
     newest = (
         select(JobRun.job, func.max(JobRun.id).label("id"))
@@ -190,6 +205,8 @@ _CARDS: tuple[tuple[str, Callable[[], Sequence[Card]]], ...] = (
     ("StatementLineView", _statement_lines),
     ("PersonView", _people),
     ("ChainIntentView", _intents),
+    ("PayoutStopView", _stops),
+    ("ChainEndpointView", _endpoints),
     ("JobRunView", _jobs),
     ("MarketView", _markets),
 )

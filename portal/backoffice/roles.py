@@ -90,6 +90,14 @@ PAGES: tuple[Page, ...] = (
         WATCHING | {ARBITER, SUPPORT},
         {"retry": _only(OPERATOR)},
     ),
+    Page("ChainMovementView", "Vault movements", "Money", WATCHING),
+    Page(
+        "PayoutStopView",
+        "Payout stops",
+        "Money",
+        WATCHING | {ARBITER, SUPPORT},
+        {"lift": _only(OPERATOR)},
+    ),
     Page(
         "GatewayView",
         "Payment gateways",
@@ -111,6 +119,7 @@ PAGES: tuple[Page, ...] = (
         shows=_INDEX,
     ),
     Page("JobRunView", "Jobs", "System", RUNNING),
+    Page("ChainEndpointView", "Chain endpoints", "System", RUNNING),
     Page(
         "AuditEventView",
         "Audit log",

@@ -19,6 +19,7 @@ from portal.backoffice.roles import PAGES
 from portal.backoffice.search import SearchView
 from portal.backoffice.security import StaffSecurityManager
 from portal.backoffice.staff import StaffView
+from portal.escrow.chain.views import ChainEndpointView, ChainMovementView, PayoutStopView
 from portal.escrow.views import ChainIntentView, EscrowView
 from portal.ledger.views import AccountView, TransferView
 from portal.markets.views import JobRunView, MarketView, QuoteView
@@ -42,11 +43,14 @@ VIEWS = (
     AccountView,
     TransferView,
     ChainIntentView,
+    ChainMovementView,
+    PayoutStopView,
     GatewayView,
     FeeView,
     RegionView,
     PluginView,
     JobRunView,
+    ChainEndpointView,
     AuditEventView,
 )
 

@@ -10,6 +10,7 @@ from portal.audit.service import record
 from portal.core.clock import now_ms, utc_now
 from portal.core.db import Database
 from portal.engine.models import MarketState
+from portal.escrow.chain.blocks import ChainEndpoint, ChainMovement, PayoutStop
 from portal.escrow.models import ChainAttempt, ChainIntent, EscrowRecord, EscrowSignature
 from portal.ledger.models import Account, Transfer
 from portal.markets.models import AssetRow, JobRun, Market, Quote
@@ -227,6 +228,17 @@ def everything(services: DeskServices) -> dict[str, int]:
                 ChainIntent(key="open:24", trade_id=24, kind="settle_escrow",
                             to_address="0x" + "22" * 20, data="0x", status="failed",
                             error="execution reverted: BadSignature()"),
+                ChainEndpoint(position=0, name="https://one.example", state="ok", height=118,
+                              latency_ms=41, errors=0, disagreements=0),
+                ChainEndpoint(position=1, name="https://two.example", state="outvoted",
+                              height=118, latency_ms=38, errors=2, disagreements=1,
+                              last_error="It was outvoted about block 117."),
+                ChainMovement(key="deposit:1:0xaa:0", kind="deposit", chain_id=1,
+                              tx_hash="0x" + "aa" * 32, log_index=0, block_number=117,
+                              block_hash="0x" + "bb" * 32, owner_id=alice, asset="USDT",
+                              units=5_000_000, state="lost"),
+                PayoutStop(cause="movement:1", owner_id=alice, asset="USDT",
+                           reason="The chain took back a deposit that was credited."),
                 JobRun(job="price_sweep", started_at=now - timedelta(seconds=9),
                        finished_at=now - timedelta(seconds=8), outcome="done",
                        message="USDT-EUR 0.9197"),

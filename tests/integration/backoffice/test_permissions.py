@@ -103,6 +103,7 @@ ACT_URLS = {
     ("StatementLineView", "confirm"): "/backoffice/bank-statements/{line}/act/confirm",
     ("StatementLineView", "dismiss"): "/backoffice/bank-statements/{line}/act/dismiss",
     ("ChainIntentView", "retry"): "/backoffice/chain-transactions/{failed_intent}/act/retry",
+    ("PayoutStopView", "lift"): "/backoffice/payout-stops/1/act/lift",
     ("GatewayView", "save"): "/backoffice/payment-gateways/save",
     ("FeeView", "save"): "/backoffice/fees/save",
     ("RegionView", "save"): "/backoffice/regions/save",

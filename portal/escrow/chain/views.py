@@ -1,0 +1,198 @@
+"""The link to the chain at the desk: endpoints, what moved in vaults, stopped payouts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from markupsafe import Markup
+
+from portal.backoffice import cells
+from portal.backoffice.acts import Act, Values
+from portal.backoffice.context import services, staff
+from portal.backoffice.pages import RecordView, Tab
+from portal.backoffice.panels import Column, Facts, Note, Panel, Shown
+from portal.escrow.chain.blocks import ChainEndpoint, ChainMovement, PayoutStop
+from portal.escrow.chain.movements import LOST
+from portal.escrow.chain.stops import lift_stop
+
+_TONES = {"ok": "done", "behind": "wait"}
+_MOVEMENT_TONES = {"booked": "done", "final": "done", "lost": "harm", "reversed": "plain"}
+
+
+def _endpoint_state(row: ChainEndpoint) -> Markup:
+    return cells.state(row.state, tone=_TONES.get(row.state, "harm"))
+
+
+class ChainEndpointView(RecordView):
+    """What the scheduler last saw of each RPC endpoint."""
+
+    datamodel = SQLAInterface(ChainEndpoint)
+    route_base = "/chain-endpoints"
+    page_title = "Chain endpoints"
+    newest_first = "position"
+    search_in = ("name",)
+    search_hint = "Address"
+    empty_title = "No endpoint seen yet"
+    empty_text = "The scheduler looks at those of CHAIN_RPC_URLS every few seconds."
+    tabs = (
+        Tab("all", "All"),
+        Tab("unwell", "Not well", lambda: ChainEndpoint.state != "ok"),
+    )
+    columns = (
+        Column("Endpoint", lambda row: row.name, sort="position"),
+        Column("State", _endpoint_state, sort="state"),
+        Column("Height", lambda row: cells.text(row.height), align="right"),
+        Column("Answers in ms", lambda row: cells.text(row.latency_ms), align="right"),
+        Column("Errors", lambda row: cells.text(row.errors), align="right"),
+        Column("Outvoted", lambda row: cells.text(row.disagreements), align="right"),
+        Column("Seen", lambda row: cells.when(row.at), sort="at"),
+    )
+
+    def title_of(self, record: Any) -> Shown:
+        """Its address, without what may be a key."""
+        return str(record.name)
+
+    def status_of(self, record: Any) -> Shown:
+        """How it is."""
+        return _endpoint_state(record)
+
+    def panels(self, record: Any) -> Sequence[Panel]:
+        """The last error first."""
+        said = [Note("Last error", record.last_error, tone="wait")] if record.last_error else []
+        facts = (
+            ("Place in CHAIN_RPC_URLS", cells.text(record.position + 1)),
+            ("Height", cells.text(record.height)),
+            ("Answers in ms", cells.text(record.latency_ms)),
+            ("Errors since the scheduler began", cells.text(record.errors)),
+            ("Times outvoted by the others", cells.text(record.disagreements)),
+            ("Seen", cells.when(record.at)),
+        )
+        return (*said, Facts("Endpoint", facts))
+
+
+def _movement_state(row: ChainMovement) -> Markup:
+    return cells.state(row.state, tone=_MOVEMENT_TONES.get(row.state))
+
+
+class ChainMovementView(RecordView):
+    """Coins that came into vaults or left them by themselves, and whether they are booked."""
+
+    datamodel = SQLAInterface(ChainMovement)
+    route_base = "/vault-movements"
+    page_title = "Vault movements"
+    newest_first = "id"
+    search_in = ("tx_hash", "key")
+    search_hint = "Hash or number"
+    empty_title = "Nothing moved yet"
+    empty_text = "A deposit appears once its block counts."
+    tabs = (
+        Tab("all", "All"),
+        Tab("lost", "Taken back", lambda: ChainMovement.state == LOST),
+        Tab("waiting", "Waiting", lambda: ChainMovement.state == "waiting"),
+        Tab("refused", "Refused", lambda: ChainMovement.state == "refused"),
+    )
+    columns = (
+        Column("Movement", lambda row: f"#{row.id}", sort="id"),
+        Column("What", lambda row: row.kind, sort="kind"),
+        Column("Whose", lambda row: cells.person(row.owner_id), people=lambda row: [row.owner_id]),
+        Column("Amount", lambda row: cells.money(row.units, row.asset), align="right"),
+        Column("Status", _movement_state, sort="state"),
+        Column("Block", lambda row: cells.text(row.block_number), align="right"),
+        Column("Hash", lambda row: cells.code(row.tx_hash, keep=8)),
+        Column("Changed", lambda row: cells.when(row.updated_at), sort="updated_at"),
+    )
+
+    def title_of(self, record: Any) -> Shown:
+        """What it is."""
+        return f"{record.kind.capitalize()} #{record.id}"
+
+    def status_of(self, record: Any) -> Shown:
+        """Whether it is booked."""
+        return _movement_state(record)
+
+    def panels(self, record: Any) -> Sequence[Panel]:
+        """Where it is on chain, and what it is here."""
+        here = (
+            ("Whose", cells.person(record.owner_id)),
+            ("Amount", cells.money(record.units, record.asset)),
+            ("Key", cells.code(record.key)),
+            ("Changed", cells.when(record.updated_at)),
+        )
+        there = (
+            ("Transaction", cells.code(record.tx_hash)),
+            ("Log", cells.text(record.log_index)),
+            ("Block", cells.text(record.block_number)),
+            ("Block hash", cells.code(record.block_hash)),
+        )
+        return (Facts("Here", here), Facts("On chain", there))
+
+
+def _lift(view: Any, stop: PayoutStop, values: Values) -> str:
+    with services().database.transaction() as session:
+        lift_stop(session, stop.id, f"user:{staff().id}")
+    return f"Payout stop #{stop.id} is lifted."
+
+
+def _stop_state(row: PayoutStop) -> Markup:
+    on = row.lifted_at is None
+    return cells.state("on" if on else "lifted", tone="harm" if on else "done")
+
+
+class PayoutStopView(RecordView):
+    """Payouts that are stopped, and why."""
+
+    datamodel = SQLAInterface(PayoutStop)
+    route_base = "/payout-stops"
+    page_title = "Payout stops"
+    newest_first = "id"
+    search_in = ("cause", "reason")
+    search_hint = "Reason or number"
+    empty_title = "No payout was ever stopped"
+    empty_text = "One is when the chain takes back coins that were credited and sold already."
+    tabs = (
+        Tab("all", "All"),
+        Tab("on", "On", lambda: PayoutStop.lifted_at.is_(None)),
+    )
+    columns = (
+        Column("Stop", lambda row: f"#{row.id}", sort="id"),
+        Column("Status", _stop_state),
+        Column(
+            "Whose",
+            lambda row: "everybody" if row.owner_id is None else cells.person(row.owner_id),
+            people=lambda row: [row.owner_id],
+        ),
+        Column("Asset", lambda row: row.asset, sort="asset"),
+        Column("Reason", lambda row: cells.text(row.reason, limit=60), wide=True),
+        Column("Since", lambda row: cells.when(row.since), sort="since"),
+    )
+    acts = (
+        Act(
+            "lift",
+            "Lift the stop",
+            _lift,
+            consequence="The trades that waited lock and pay out again. Make sure that the coins "
+            "are there: the ledger may owe more than the chain holds.",
+            offered=lambda stop: stop.lifted_at is None,
+        ),
+    )
+
+    def title_of(self, record: Any) -> Shown:
+        """Its number."""
+        return f"Payout stop #{record.id}"
+
+    def status_of(self, record: Any) -> Shown:
+        """Whether it is on."""
+        return _stop_state(record)
+
+    def panels(self, record: Any) -> Sequence[Panel]:
+        """The reason first."""
+        whose = "everybody" if record.owner_id is None else cells.person(record.owner_id)
+        facts = (
+            ("Whose payouts", whose),
+            ("Asset", record.asset),
+            ("Cause", cells.code(record.cause)),
+            ("Since", cells.when(record.since)),
+            ("Lifted", cells.when(record.lifted_at)),
+            ("Lifted by", cells.text(record.lifted_by)),
+        )
+        return (Note("Reason", record.reason, tone="harm"), Facts("Stop", facts))
