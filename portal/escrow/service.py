@@ -25,13 +25,14 @@ from portal.escrow.backends import (
     paid_on_chain,
     settled,
 )
-from portal.escrow.chain.client import ChainClient, account
+from portal.escrow.chain.client import ChainClient
 from portal.escrow.chain.intents import CONFIRMED, DONE, FAILED, IntentRunner, Outcome
 from portal.escrow.contract import EscrowContract
 from portal.escrow.deployment import find_deployment
 from portal.escrow.models import ChainIntent, EscrowRecord
 from portal.escrow.rules import CLOSING, Act, Status, already_done, pay_until
 from portal.escrow.signatures import SIGNED_EVENT, signing_requests, store_signatures
+from portal.escrow.signers.chosen import relayer
 from portal.markets.models import Market
 from portal.trades.models import Trade
 from portal.trades.rules import State
@@ -127,7 +128,7 @@ def run_intents(context: JobContext, client: ChainClient) -> int:
         return 0
     grace = context.settings.escrow_grace_seconds
     watch = _Watch(EscrowContract(client, deployment), grace)
-    sender = account(context.settings.relayer_key.get_secret_value())
+    sender = relayer(context.settings)
     confirmations = context.settings.chain_confirmations
     return IntentRunner(
         context.database, client, sender, confirmations, watch.observe, watch.ended

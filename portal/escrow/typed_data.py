@@ -125,10 +125,15 @@ def type_hash(struct: str, fields: Fields) -> bytes:
 
 def digest(data: TypedData) -> bytes:
     """The 32 bytes that are signed for this typed data."""
+    return keccak(signed_bytes(data))
+
+
+def signed_bytes(data: TypedData) -> bytes:
+    """The 66 bytes whose keccak256 is signed: 0x1901, domain hash, struct hash."""
     domain = keccak(
         type_hash("EIP712Domain", _DOMAIN_FIELDS) + _encoded(_DOMAIN_FIELDS, data["domain"])
     )
-    return keccak(b"\x19\x01" + domain + struct_hash(data["primaryType"], data["message"]))
+    return b"\x19\x01" + domain + struct_hash(data["primaryType"], data["message"])
 
 
 def recover(data: TypedData, signature: str, *, field: str = "signature") -> str:

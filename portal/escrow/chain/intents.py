@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from eth_account.signers.local import LocalAccount
 from eth_utils.conversions import to_hex
 from sqlalchemy import Select, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -22,6 +21,7 @@ from portal.core.db import Database
 from portal.core.errors import Conflict, NotFound, Unavailable
 from portal.escrow.chain.client import ChainClient, Receipt, Reverted
 from portal.escrow.models import ChainIntent
+from portal.escrow.signers.signer import Signer
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +106,7 @@ class IntentRunner:
         self,
         database: Database,
         client: ChainClient,
-        sender: LocalAccount,
+        sender: Signer,
         confirmations: int,
         observe: Observer,
         ended: Listener,
