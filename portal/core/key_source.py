@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from portal.core.addresses import public_part
+
 # The first two of the well-known development keys that every anvil and hardhat node prints.
 DEV_RELAYER_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 DEV_ARBITER_KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
@@ -52,6 +54,13 @@ class KeySource:
     def plain(self) -> str:
         """The key in clear as lower-case hexadecimal digits."""
         return self.key.get_secret_value().lower().removeprefix("0x")
+
+    @property
+    def described(self) -> str:
+        """Where the key is, in words that hold no secret."""
+        if self.signer_url:
+            return f"in the signer at {public_part(self.signer_url)}"
+        return f"in the keystore {self.keystore}" if self.keystore else "in clear, in the settings"
 
     def problems(self) -> list[str]:
         """What about the settings can't be right, wherever they are used."""

@@ -130,10 +130,16 @@ def digest(data: TypedData) -> bytes:
 
 def signed_bytes(data: TypedData) -> bytes:
     """The 66 bytes whose keccak256 is signed: 0x1901, domain hash, struct hash."""
-    domain = keccak(
-        type_hash("EIP712Domain", _DOMAIN_FIELDS) + _encoded(_DOMAIN_FIELDS, data["domain"])
-    )
-    return b"\x19\x01" + domain + struct_hash(data["primaryType"], data["message"])
+    domain = data["domain"]
+    separator = domain_hash(*(domain[name] for name, _ in _DOMAIN_FIELDS))
+    return b"\x19\x01" + separator + struct_hash(data["primaryType"], data["message"])
+
+
+def domain_hash(name: str, version: str, chain_id: int, contract: str) -> bytes:
+    """EIP-712 domain separator of any contract."""
+    values = (name, version, chain_id, contract)
+    domain = {field: value for (field, _), value in zip(_DOMAIN_FIELDS, values, strict=True)}
+    return keccak(type_hash("EIP712Domain", _DOMAIN_FIELDS) + _encoded(_DOMAIN_FIELDS, domain))
 
 
 def recover(data: TypedData, signature: str, *, field: str = "signature") -> str:

@@ -20,7 +20,7 @@ from web3.exceptions import (
     Web3Exception,
     Web3RPCError,
 )
-from web3.types import FilterParams, LogReceipt, TxParams
+from web3.types import FilterParams, LogReceipt, RPCEndpoint, TxParams
 
 from portal.core.addresses import public_part
 from portal.core.errors import Conflict, Unavailable
@@ -93,6 +93,12 @@ class ChainClient:
                 .functions[function](*arguments)
                 .call(block_identifier="latest" if block is None else block)
             )
+        )
+
+    def call(self, method: str, *parameters: Any) -> Any:
+        """What a JSON-RPC method answers, as the node gives it."""
+        return self._ask(
+            lambda node: node.manager.request_blocking(RPCEndpoint(method), list(parameters))
         )
 
     def logs(self, address: str, topics: Sequence[Any], first: int, last: int) -> list[LogReceipt]:
