@@ -14,6 +14,7 @@ from portal.backoffice.panels import Column, Shown, Table
 from portal.core.clock import utc_now
 from portal.engine.models import MarketState
 from portal.escrow.models import ChainIntent
+from portal.escrow.payouts.models import PayoutStop
 from portal.markets.models import JobRun, Market
 from portal.payments.models import StatementLine
 from portal.trades.models import Dispute, Trade
@@ -132,6 +133,17 @@ def _intents() -> Sequence[Card]:
     )
 
 
+def _stops() -> Sequence[Card]:
+    coins = list(
+        reader().scalars(
+            select(PayoutStop.asset).where(PayoutStop.ended_at.is_(None)).order_by(PayoutStop.asset)
+        )
+    )
+    because = f"ledger and chain differ about {', '.join(coins)}"
+    url = url_for("PayoutStopView.list", tab="stopped")
+    return (Card(len(coins), _many(len(coins), "stopped payout"), because, url, "harm"),)
+
+
 def _jobs() -> Sequence[Card]:
     newest = (
         select(JobRun.job, func.max(JobRun.id).label("id"))
@@ -183,6 +195,7 @@ _CARDS: tuple[tuple[str, Callable[[], Sequence[Card]]], ...] = (
     ("TradeView", _held),
     ("StatementLineView", _statement_lines),
     ("PersonView", _people),
+    ("PayoutStopView", _stops),
     ("ChainIntentView", _intents),
     ("JobRunView", _jobs),
     ("MarketView", _markets),

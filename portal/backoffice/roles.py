@@ -91,6 +91,13 @@ PAGES: tuple[Page, ...] = (
         {"retry": _only(OPERATOR)},
     ),
     Page(
+        "PayoutStopView",
+        "Payout stops",
+        "Money",
+        WATCHING | {ARBITER, SUPPORT},
+        {"accept": _only(ADMIN, COMPLIANCE)},
+    ),
+    Page(
         "GatewayView",
         "Payment gateways",
         "Money",

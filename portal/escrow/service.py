@@ -26,10 +26,11 @@ from portal.escrow.backends import (
     settled,
 )
 from portal.escrow.chain.client import ChainClient
-from portal.escrow.chain.intents import CONFIRMED, DONE, FAILED, IntentRunner, Outcome
+from portal.escrow.chain.intents import CONFIRMED, DONE, FAILED, NEW, IntentRunner, Outcome
 from portal.escrow.contract import EscrowContract
 from portal.escrow.deployment import find_deployment
 from portal.escrow.models import ChainIntent, EscrowRecord
+from portal.escrow.payouts.stops import require_payouts
 from portal.escrow.rules import CLOSING, Act, Status, already_done, pay_until
 from portal.escrow.signatures import SIGNED_EVENT, signing_requests, store_signatures
 from portal.escrow.signers.chosen import relayer
@@ -186,12 +187,18 @@ class _Watch:
             return None
         act = Act(intent.kind)
         if not already_done(act, self._escrow.status(found.escrow_id)):
+            if act in CLOSING and intent.status == NEW:
+                self._require_payouts(session, found)
             return self._not_any_more(session, found) if act is Act.OPEN else None
         if act is Act.OPEN:
             return Outcome(self._escrow.opening(found.escrow_id))
         if act is Act.MARK_PAID:
             return Outcome(None)
         return self._closed(session, intent, found.escrow_id)
+
+    def _require_payouts(self, session: Session, found: EscrowRecord) -> None:
+        """An unsigned payout of a coin that is stopped stays unsigned, with the reason."""
+        require_payouts(session, session.get_one(Trade, found.trade_id).base)
 
     def _not_any_more(self, session: Session, found: EscrowRecord) -> Outcome | None:
         """An opening of a trade that ended meanwhile (coins locked for it would have no way out),

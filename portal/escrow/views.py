@@ -13,6 +13,7 @@ from portal.backoffice.pages import RecordView, Tab
 from portal.backoffice.panels import Column, Facts, Note, Panel, Shown, Table
 from portal.escrow.chain.intents import retry_intent
 from portal.escrow.models import ChainIntent, EscrowRecord, EscrowSignature
+from portal.escrow.payouts.stops import open_stop
 from portal.trades.models import Trade
 
 INTENT_COLUMNS = (
@@ -69,11 +70,22 @@ class EscrowView(RecordView):
         """Amounts, terms, signatures, transactions."""
         trade = reader().get(Trade, record.trade_id)
         return (
+            *_held(record, trade),
             _amounts(record, trade),
             Facts("Terms", [(name, cells.text(value)) for name, value in record.terms.items()]),
             _signatures(record),
             intents_of(record.trade_id),
         )
+
+
+def _held(record: EscrowRecord, trade: Trade | None) -> Sequence[Panel]:
+    """Why an escrow that is not over is not paid out."""
+    if trade is None or record.status in ("closed", "failed"):
+        return ()
+    stop = open_stop(reader(), trade.base)
+    if stop is None:
+        return ()
+    return (Note(f"Payouts of {trade.base} are stopped", stop.reason, tone="harm"),)
 
 
 def _amounts(record: EscrowRecord, trade: Trade | None) -> Facts:

@@ -14,7 +14,7 @@ from portal.core.settings import Settings, read_settings
 from portal.run.agreement import ChainProbe
 from portal.run.chain import anvil_binary
 from portal.run.checks import Check
-from portal.run.doctor_chain import check_contracts, check_keys
+from portal.run.doctor_chain import check_contracts, check_keys, check_payouts
 from portal.run.postgres import bundled_binaries
 
 
@@ -135,6 +135,7 @@ def examine(settings: Settings) -> list[Check]:
         check_chain(settings),
         *check_keys(settings),
         check_contracts(settings),
+        *check_payouts(settings),
         check_engine(settings),
         *check_alarms(settings),
         check_client(settings),

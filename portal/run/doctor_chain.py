@@ -1,5 +1,6 @@
 """What `portal doctor` looks at beside the nodes: the platform's keys, contracts and payouts."""
 
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.core.db import Database
@@ -8,6 +9,7 @@ from portal.core.key_source import KeySource
 from portal.core.settings import Settings
 from portal.escrow.deploying import deployment_problems
 from portal.escrow.deployment import Deployment, find_deployment
+from portal.escrow.payouts.models import PayoutStop
 from portal.escrow.signers.chosen import arbiter, relayer
 from portal.escrow.signers.keystore import KeystoreSigner
 from portal.escrow.signers.remote import RemoteSigner
@@ -50,6 +52,22 @@ def check_contracts(settings: Settings) -> Check:
     tokens = ", ".join(deployment.tokens) or "none"
     said = f"Escrow {deployment.escrow} has the packaged code; coins: {tokens}."
     return Check("contracts", True, said)
+
+
+def check_payouts(settings: Settings) -> list[Check]:
+    """Coins whose payouts are stopped; none when all go on."""
+    database = Database(settings.required_database_url)
+    try:
+        with database.reader() as session:
+            stops = session.scalars(select(PayoutStop).where(PayoutStop.ended_at.is_(None))).all()
+    except SQLAlchemyError:
+        return []  # The check of the database has said why.
+    finally:
+        database.dispose()
+    return [
+        Check("payouts", False, f"Payouts of {stop.asset} are stopped: {stop.reason}.")
+        for stop in stops
+    ]
 
 
 def _open(signer: Signer) -> None:

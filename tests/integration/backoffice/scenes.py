@@ -11,6 +11,7 @@ from portal.core.clock import now_ms, utc_now
 from portal.core.db import Database
 from portal.engine.models import MarketState
 from portal.escrow.models import ChainIntent, EscrowRecord, EscrowSignature
+from portal.escrow.payouts.models import PayoutStop
 from portal.ledger.models import Account, Transfer
 from portal.markets.models import AssetRow, JobRun, Market, Quote
 from portal.orders.models import Order
@@ -23,6 +24,14 @@ from portal.users.models import User
 from tests.integration.backoffice.desk import DeskServices
 
 USDT = 10**6
+
+
+def payout_stop(session: Session) -> int:
+    """Ledger and chain differ about USDT."""
+    stop = PayoutStop(asset="USDT", reason="the escrow contract holds 1 unit", fingerprint="f")
+    session.add(stop)
+    session.flush()
+    return stop.id
 
 
 def market(**changed: Any) -> Market:
@@ -247,7 +256,8 @@ def everything(services: DeskServices) -> dict[str, int]:
         support = session.scalars(select(User.id).where(User.email == "support@demo.test")).first()
         failed = session.scalars(select(ChainIntent.id).where(ChainIntent.status == "failed")).one()
         ids = {"alice": alice, "bob": bob, "line": line, "support": support or 0}
-        return ids | {"failed_intent": failed}
+        stop = payout_stop(session)
+        return ids | {"failed_intent": failed, "payout_stop": stop}
 
 
 def statement_line(session: Session, services: DeskServices) -> int:
