@@ -26,6 +26,7 @@ from portal.engine.client import EngineClient
 from portal.engine.jobs import run_partitions, run_snapshot
 from portal.escrow.jobs import run_escrow_events, scan_deposits, sweep_escrows, track_intents
 from portal.escrow.payouts.jobs import reconcile_payouts
+from portal.escrow.snapshots.jobs import take_chain_snapshot
 from portal.job_runs import close_lost_runs, recorded, run_prune
 from portal.markets.jobs import run_market_sync, run_price_sweep, run_quote_prune
 from portal.payments.verifying import run_verifying
@@ -72,6 +73,7 @@ JOBS = (
     Job("escrow.intents", track_intents, _sweep),
     Job("escrow.deposits", scan_deposits, _sweep),
     Job("escrow.reconcile", reconcile_payouts, lambda settings: settings.reconcile_seconds),
+    Job("escrow.chain_snapshot", take_chain_snapshot, lambda settings: 3600.0),
     Job("engine.snapshot", run_snapshot, lambda settings: 300.0),
     Job("engine.partitions", run_partitions, lambda settings: 3600.0),
     Job("jobs.prune", run_prune, lambda settings: 60.0),

@@ -53,6 +53,11 @@ STRUCTS: dict[str, Fields] = {
     "Settle": (("tradeId", "bytes32"), ("toBuyer", "uint128"), ("deadline", "uint40")),
     "MarkPaid": (("tradeId", "bytes32"),),
     "Cancel": (("tradeId", "bytes32"),),
+    "ChainSnapshot": (
+        ("content", "bytes32"),
+        ("blockNumber", "uint256"),
+        ("blockHash", "bytes32"),
+    ),
     "WalletBinding": (("userId", "uint256"), ("address", "address"), ("issuedAt", "uint64")),
 }
 
