@@ -67,7 +67,7 @@ def totals_at(session: Session, shard: str, seq: int) -> dict[str, dict[str, str
     return _by_asset(session.execute(_TOTALS_AT, {"shard": shard, "seq": seq}))
 
 
-def _by_asset(rows: Iterable[Row[Any]]) -> dict[str, dict[str, str]]:
+def _by_asset(rows: Iterable[Row[str, str, int]]) -> dict[str, dict[str, str]]:
     totals: dict[str, dict[str, str]] = {}
     for asset, kind, units in rows:
         if units:
