@@ -16,7 +16,8 @@ from portal.escrow.signers.local import LocalSigner
 KEY = "0x" + "5a" * 32
 PASSWORD = "correct horse battery"
 ADDRESS = Account.from_key(KEY).address
-DATA = typed_data.cancel(typed_data.Domain(1, "0x" + "00" * 19 + "01"), "0x" + "11" * 32)
+DOMAIN = typed_data.Domain(1, "0x" + "00" * 19 + "01")
+DATA = typed_data.wallet_binding(DOMAIN, 7, ADDRESS, 99)
 
 
 def quick_keystore(path: Path, key: str = KEY, **changes: object) -> Path:

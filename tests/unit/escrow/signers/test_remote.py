@@ -16,7 +16,8 @@ from tests.services.web3signer import FakeWeb3Signer, serving
 
 KEY, OTHER = "0x" + "5a" * 32, "0x" + "77" * 32
 ADDRESS = Account.from_key(KEY).address
-DATA = typed_data.cancel(typed_data.Domain(1, "0x" + "00" * 19 + "01"), "0x" + "11" * 32)
+DOMAIN = typed_data.Domain(1, "0x" + "00" * 19 + "01")
+DATA = typed_data.wallet_binding(DOMAIN, 7, ADDRESS, 99)
 TRANSACTION: dict[str, Any] = {
     "type": 2,
     "chainId": 1,
