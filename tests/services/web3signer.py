@@ -8,7 +8,7 @@ As specified at https://docs.web3signer.consensys.io/reference/api: `eth_signTra
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -75,9 +75,10 @@ def serving(signer: FakeWeb3Signer) -> Iterator[FakeWeb3Signer]:
         def _say(self, text: str, status: int = 200) -> None:
             signer.seen.append(self.path)
             time.sleep(signer.delay)
-            self.send_response(signer.status if signer.status != 200 else status)
-            self.end_headers()
-            self.wfile.write((signer.answer if signer.answer is not None else text).encode())
+            with suppress(BrokenPipeError, ConnectionResetError):  # Nobody waits any more.
+                self.send_response(signer.status if signer.status != 200 else status)
+                self.end_headers()
+                self.wfile.write((signer.answer if signer.answer is not None else text).encode())
 
         def log_message(self, *_: object) -> None:
             pass
