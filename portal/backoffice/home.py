@@ -14,7 +14,7 @@ from portal.backoffice.panels import Column, Shown, Table
 from portal.core.clock import utc_now
 from portal.engine.models import MarketState
 from portal.escrow.models import ChainIntent
-from portal.escrow.payouts.models import PayoutStop
+from portal.escrow.payouts.models import TokenStop
 from portal.markets.models import JobRun, Market
 from portal.payments.models import StatementLine
 from portal.trades.models import Dispute, Trade
@@ -133,15 +133,15 @@ def _intents() -> Sequence[Card]:
     )
 
 
-def _stops() -> Sequence[Card]:
+def _stopped_coins() -> Sequence[Card]:
     coins = list(
         reader().scalars(
-            select(PayoutStop.asset).where(PayoutStop.ended_at.is_(None)).order_by(PayoutStop.asset)
+            select(TokenStop.asset).where(TokenStop.ended_at.is_(None)).order_by(TokenStop.asset)
         )
     )
-    because = f"ledger and chain differ about {', '.join(coins)}"
-    url = url_for("PayoutStopView.list", tab="stopped")
-    return (Card(len(coins), _many(len(coins), "stopped payout"), because, url, "harm"),)
+    because = f"no payouts: ledger and chain differ about {', '.join(coins)}"
+    url = url_for("TokenStopView.list", tab="stopped")
+    return (Card(len(coins), _many(len(coins), "stopped coin"), because, url, "harm"),)
 
 
 def _jobs() -> Sequence[Card]:
@@ -195,7 +195,7 @@ _CARDS: tuple[tuple[str, Callable[[], Sequence[Card]]], ...] = (
     ("TradeView", _held),
     ("StatementLineView", _statement_lines),
     ("PersonView", _people),
-    ("PayoutStopView", _stops),
+    ("TokenStopView", _stopped_coins),
     ("ChainIntentView", _intents),
     ("JobRunView", _jobs),
     ("MarketView", _markets),

@@ -91,8 +91,8 @@ PAGES: tuple[Page, ...] = (
         {"retry": _only(OPERATOR)},
     ),
     Page(
-        "PayoutStopView",
-        "Payout stops",
+        "TokenStopView",
+        "Stopped coins",
         "Money",
         WATCHING | {ARBITER, SUPPORT},
         {"accept": _only(ADMIN, COMPLIANCE)},

@@ -19,7 +19,7 @@ from portal.backoffice.roles import PAGES
 from portal.backoffice.search import SearchView
 from portal.backoffice.security import StaffSecurityManager
 from portal.backoffice.staff import StaffView
-from portal.escrow.payouts.views import PayoutStopView
+from portal.escrow.payouts.views import TokenStopView
 from portal.escrow.views import ChainIntentView, EscrowView
 from portal.ledger.views import AccountView, TransferView
 from portal.markets.views import JobRunView, MarketView, QuoteView
@@ -43,7 +43,7 @@ VIEWS = (
     AccountView,
     TransferView,
     ChainIntentView,
-    PayoutStopView,
+    TokenStopView,
     GatewayView,
     FeeView,
     RegionView,

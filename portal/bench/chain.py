@@ -27,6 +27,7 @@ from portal.escrow.chain.client import ChainClient
 from portal.escrow.chain.intents import UNDER_WAY, queue_intent
 from portal.escrow.contract import EscrowContract
 from portal.escrow.demo import ensure_demo_deployment, mint_demo_coins
+from portal.escrow.deploying import priced
 from portal.escrow.models import ChainIntent
 from portal.escrow.rules import Status
 from portal.escrow.service import run_intents
@@ -85,8 +86,8 @@ class Bench:
         started, gas = time.perf_counter(), []
         nonce = self.client.nonce(self.signer.address)
         for number, call in enumerate(calls):
-            prepared = self.client.prepare(self.signer.address, self.deployment.escrow, call.data)
-            signed = self.signer.sign_transaction({**prepared, "nonce": nonce + number})
+            ready = priced(self.client, self.signer.address, call.data, self.deployment.escrow)
+            signed = self.signer.sign_transaction({**ready, "nonce": nonce + number})
             self.client.broadcast("0x" + signed.raw_transaction.hex())
             while (receipt := self.client.receipt("0x" + signed.hash.hex())) is None:
                 time.sleep(0.001)
@@ -107,9 +108,11 @@ class Bench:
                     return
 
     def _gas(self, step: str) -> list[int]:
-        query = select(ChainIntent.gas_used).where(ChainIntent.kind == f"bench_{step}")
+        query = select(ChainIntent.tx_hash).where(ChainIntent.kind == f"bench_{step}")
         with self.database.reader() as session:
-            return [int(gas or 0) for gas in session.scalars(query)]
+            hashes = session.scalars(query).all()
+        receipts = [self.client.receipt(str(tx_hash)) for tx_hash in hashes]
+        return [receipt.gas_used for receipt in receipts if receipt is not None]
 
 
 def main(settings: Settings, *, trades: int, batch: int) -> int:

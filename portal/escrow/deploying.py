@@ -147,13 +147,9 @@ def _lock_nonces(session: Session, sender: str) -> None:
         text("SELECT pg_advisory_xact_lock(hashtextextended(:sender, 0))"),
         {"sender": f"chain:{sender}"},
     )
-    going = select(ChainIntent.id).where(
-        ChainIntent.sender == sender, ChainIntent.status.in_((SIGNED, SENT))
-    )
+    going = select(ChainIntent.id).where(ChainIntent.status.in_((SIGNED, SENT)))
     if (found := session.scalar(going.limit(1))) is not None:
-        raise Conflict(
-            f"Transaction {found} of {sender} is still under way.", hint="Wait until it has ended."
-        )
+        raise Conflict(f"Transaction {found} is still under way.", hint="Wait until it has ended.")
 
 
 def _creation(client: ChainClient, signer: Signer) -> tuple[bytes, str]:
@@ -162,15 +158,21 @@ def _creation(client: ChainClient, signer: Signer) -> tuple[bytes, str]:
     factory = Web3().eth.contract(abi=built["abi"], bytecode=built["bytecode"])
     data = str(factory.constructor(signer.address).data_in_transaction)
     nonce = client.nonce(signer.address)
-    signed = signer.sign_transaction({**_priced(client, signer.address, data), "nonce": nonce})
+    signed = signer.sign_transaction({**priced(client, signer.address, data), "nonce": nonce})
     return signed.raw_transaction, created_address(signer.address, nonce)
 
 
-def _priced(client: ChainClient, sender: str, data: str) -> dict[str, Any]:
-    gas = int(client.call("eth_estimateGas", {"from": sender, "data": data}), 16)
+def priced(client: ChainClient, sender: str, data: str, to: str | None = None) -> dict[str, Any]:
+    """A transaction without nonce, with gas and fees for the next blocks; without `to` it makes a
+    contract. Raises Reverted or Unavailable with the node's reason where it would fail.
+    """
+    target = {} if to is None else {"to": to}
+    call = {"from": sender, "data": data, **target}
+    gas = int(client.call("eth_estimateGas", call), 16)
     base = int(client.call("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16)
     tip = int(client.call("eth_maxPriorityFeePerGas"), 16)
     return {
+        **target,
         "type": 2,
         "chainId": client.chain_id,
         "data": data,

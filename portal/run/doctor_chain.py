@@ -9,7 +9,7 @@ from portal.core.key_source import KeySource
 from portal.core.settings import Settings
 from portal.escrow.deploying import deployment_problems
 from portal.escrow.deployment import Deployment, find_deployment
-from portal.escrow.payouts.models import PayoutStop
+from portal.escrow.payouts.models import TokenStop
 from portal.escrow.signers.chosen import arbiter, relayer
 from portal.escrow.signers.keystore import KeystoreSigner
 from portal.escrow.signers.remote import RemoteSigner
@@ -59,7 +59,7 @@ def check_payouts(settings: Settings) -> list[Check]:
     database = Database(settings.required_database_url)
     try:
         with database.reader() as session:
-            stops = session.scalars(select(PayoutStop).where(PayoutStop.ended_at.is_(None))).all()
+            stops = session.scalars(select(TokenStop).where(TokenStop.ended_at.is_(None))).all()
     except SQLAlchemyError:
         return []  # The check of the database has said why.
     finally:

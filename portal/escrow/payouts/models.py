@@ -9,7 +9,7 @@ from portal.core.clock import utc_now
 from portal.core.db import Base
 
 
-class PayoutStop(Base):
+class TokenStop(Base):
     """Payouts of an asset are held from `began_at` until `ended_at`.
 
     `reason` is what differs, a sentence a line; `fingerprint` tells this difference from another
@@ -17,9 +17,9 @@ class PayoutStop(Base):
     difference, with `note` telling why.
     """
 
-    __tablename__ = "payout_stop"
+    __tablename__ = "token_stop"
     __table_args__ = (
-        Index("uq_payout_stop_open", "asset", unique=True, postgresql_where="ended_at IS NULL"),
+        Index("uq_token_stop_open", "asset", unique=True, postgresql_where="ended_at IS NULL"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from portal.audit.service import record
 from portal.core.clock import utc_now
 from portal.core.errors import Conflict, InvalidInput, NotFound, Unavailable
-from portal.escrow.payouts.models import PayoutStop
+from portal.escrow.payouts.models import TokenStop
 from portal.escrow.reconcile import Difference
 
 log = structlog.get_logger(__name__)
@@ -22,10 +22,10 @@ log = structlog.get_logger(__name__)
 _SHOWN = 20
 
 
-def open_stop(session: Session, asset: str) -> PayoutStop | None:
+def open_stop(session: Session, asset: str) -> TokenStop | None:
     """The stop of an asset that is not over, if there is one."""
     return session.scalar(
-        select(PayoutStop).where(PayoutStop.asset == asset, PayoutStop.ended_at.is_(None))
+        select(TokenStop).where(TokenStop.asset == asset, TokenStop.ended_at.is_(None))
     )
 
 
@@ -34,7 +34,7 @@ def require_payouts(session: Session, asset: str) -> None:
     if open_stop(session, asset) is not None:
         raise Unavailable(
             f"Payouts of {asset} are stopped: ledger and chain differ.",
-            hint="Look under Money, Payout stops in the back office.",
+            hint="Look under Money, Stopped coins in the back office.",
         )
 
 
@@ -50,7 +50,7 @@ def stop(session: Session, asset: str, differences: Sequence[Difference]) -> boo
         return False
     if _accepted(session, asset) == fingerprint:
         return False
-    session.add(PayoutStop(asset=asset, reason=reason, fingerprint=fingerprint))
+    session.add(TokenStop(asset=asset, reason=reason, fingerprint=fingerprint))
     log.error("escrow.payouts_stopped", asset=asset, reason=reason)
     record(session, "system", "escrow.payouts_stopped", f"asset:{asset}", {"reason": reason})
     return True
@@ -67,14 +67,14 @@ def resume(session: Session, asset: str) -> bool:
     return True
 
 
-def accept(session: Session, stop_id: int, actor: str, note: str) -> PayoutStop:
+def accept(session: Session, stop_id: int, actor: str, note: str) -> TokenStop:
     """Somebody with the right lets payouts go on although the difference is there.
 
     Raises NotFound, Conflict when it is over, InvalidInput without a reason.
     """
-    known = session.get(PayoutStop, stop_id, with_for_update=True)
+    known = session.get(TokenStop, stop_id, with_for_update=True)
     if known is None:
-        raise NotFound(f"There is no payout stop {stop_id}.", field="stop", value=stop_id)
+        raise NotFound(f"There is no stop {stop_id}.", field="stop", value=stop_id)
     if known.ended_at is not None:
         raise Conflict(f"Payouts of {known.asset} go on already.", field="stop", value=stop_id)
     if not note.strip():
@@ -85,14 +85,14 @@ def accept(session: Session, stop_id: int, actor: str, note: str) -> PayoutStop:
     return known
 
 
-def _end(known: PayoutStop, by: str, note: str | None) -> None:
+def _end(known: TokenStop, by: str, note: str | None) -> None:
     known.ended_at, known.ended_by, known.note = utc_now(), by, note
 
 
 def _accepted(session: Session, asset: str) -> str | None:
     """The fingerprint of the newest stop, if a person ended it."""
     newest = session.scalar(
-        select(PayoutStop).where(PayoutStop.asset == asset).order_by(PayoutStop.id.desc()).limit(1)
+        select(TokenStop).where(TokenStop.asset == asset).order_by(TokenStop.id.desc()).limit(1)
     )
     return None if newest is None or newest.ended_by == "system" else newest.fingerprint
 

@@ -10,28 +10,28 @@ from portal.backoffice.acts import Act, Values, reason_field
 from portal.backoffice.context import services, staff
 from portal.backoffice.pages import RecordView, Tab
 from portal.backoffice.panels import Column, Facts, Note, Panel, Shown
-from portal.escrow.payouts.models import PayoutStop
+from portal.escrow.payouts.models import TokenStop
 from portal.escrow.payouts.stops import accept
 
 
-def _accept(view: Any, stop: PayoutStop, values: Values) -> str:
+def _accept(view: Any, stop: TokenStop, values: Values) -> str:
     with services().database.transaction() as session:
         accept(session, stop.id, f"user:{staff().id}", values["reason"])
     return f"Payouts of {stop.asset} go on."
 
 
-def _state(stop: PayoutStop) -> Shown:
+def _state(stop: TokenStop) -> Shown:
     if stop.ended_at is None:
         return cells.state("stopped", tone="harm")
     return cells.state("over" if stop.ended_by == "system" else "accepted", tone="done")
 
 
-class PayoutStopView(RecordView):
+class TokenStopView(RecordView):
     """Stops of payouts, the present ones and those that are over."""
 
-    datamodel = SQLAInterface(PayoutStop)
-    route_base = "/payout-stops"
-    page_title = "Payout stops"
+    datamodel = SQLAInterface(TokenStop)
+    route_base = "/stopped-coins"
+    page_title = "Stopped coins"
     search_in = ("asset", "reason")
     search_hint = "Coin"
     newest_first = "id"
@@ -39,7 +39,7 @@ class PayoutStopView(RecordView):
     empty_text = "They stop by themselves when ledger and chain differ about a coin."
     tabs = (
         Tab("all", "All"),
-        Tab("stopped", "Stopped", lambda: PayoutStop.ended_at.is_(None)),
+        Tab("stopped", "Stopped", lambda: TokenStop.ended_at.is_(None)),
     )
     columns = (
         Column("Stop", lambda stop: f"#{stop.id}", sort="id"),

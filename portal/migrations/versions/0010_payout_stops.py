@@ -11,7 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
-        "payout_stop",
+        "token_stop",
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column("asset", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -21,11 +21,11 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_by", sa.Text(), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_payout_stop")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_token_stop")),
     )
     op.create_index(
-        "uq_payout_stop_open",
-        "payout_stop",
+        "uq_token_stop_open",
+        "token_stop",
         ["asset"],
         unique=True,
         postgresql_where=sa.text("ended_at IS NULL"),
@@ -33,5 +33,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_index("uq_payout_stop_open", "payout_stop")
-    op.drop_table("payout_stop")
+    op.drop_index("uq_token_stop_open", "token_stop")
+    op.drop_table("token_stop")

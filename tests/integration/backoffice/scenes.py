@@ -11,7 +11,7 @@ from portal.core.clock import now_ms, utc_now
 from portal.core.db import Database
 from portal.engine.models import MarketState
 from portal.escrow.models import ChainIntent, EscrowRecord, EscrowSignature
-from portal.escrow.payouts.models import PayoutStop
+from portal.escrow.payouts.models import TokenStop
 from portal.ledger.models import Account, Transfer
 from portal.markets.models import AssetRow, JobRun, Market, Quote
 from portal.orders.models import Order
@@ -26,9 +26,9 @@ from tests.integration.backoffice.desk import DeskServices
 USDT = 10**6
 
 
-def payout_stop(session: Session) -> int:
+def token_stop(session: Session) -> int:
     """Ledger and chain differ about USDT."""
-    stop = PayoutStop(asset="USDT", reason="the escrow contract holds 1 unit", fingerprint="f")
+    stop = TokenStop(asset="USDT", reason="the escrow contract holds 1 unit", fingerprint="f")
     session.add(stop)
     session.flush()
     return stop.id
@@ -256,8 +256,8 @@ def everything(services: DeskServices) -> dict[str, int]:
         support = session.scalars(select(User.id).where(User.email == "support@demo.test")).first()
         failed = session.scalars(select(ChainIntent.id).where(ChainIntent.status == "failed")).one()
         ids = {"alice": alice, "bob": bob, "line": line, "support": support or 0}
-        stop = payout_stop(session)
-        return ids | {"failed_intent": failed, "payout_stop": stop}
+        stop = token_stop(session)
+        return ids | {"failed_intent": failed, "token_stop": stop}
 
 
 def statement_line(session: Session, services: DeskServices) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from portal.audit.models import AuditEvent
 from portal.core.errors import Unavailable
-from portal.escrow.payouts.models import PayoutStop
+from portal.escrow.payouts.models import TokenStop
 from portal.markets.models import Market
 from portal.plugin_host.models import PluginSetting, PluginSwitch
 from portal.users.models import KycDecision, User
@@ -341,12 +341,12 @@ def test_a_difference_is_accepted_with_a_reason(
     as_role: AsRole, services: desk.DeskServices, ids: dict[str, Any]
 ) -> None:
     client = as_role("Compliance")
-    assert "stopped payout" in client.get("/backoffice/").text
-    url = f"/backoffice/payout-stops/{ids['payout_stop']}/act/accept"
+    assert "stopped coin" in client.get("/backoffice/").text
+    url = f"/backoffice/stopped-coins/{ids['token_stop']}/act/accept"
     assert desk.post(client, url, reason=" ").status_code == 422
     assert desk.post(client, url, reason="Paid back by hand, ticket 7.").status_code == 302
     with services.database.reader() as session:
-        stop = session.scalars(select(PayoutStop)).one()
+        stop = session.scalars(select(TokenStop)).one()
         assert stop.ended_at is not None
         assert (stop.ended_by or "").startswith("user:")
         assert stop.note == "Paid back by hand, ticket 7."
@@ -354,4 +354,4 @@ def test_a_difference_is_accepted_with_a_reason(
             select(AuditEvent).where(AuditEvent.kind == "escrow.difference_accepted")
         ).one()
         assert told.data["note"] == "Paid back by hand, ticket 7."
-    assert "stopped payout" not in client.get("/backoffice/").text
+    assert "stopped coin" not in client.get("/backoffice/").text

@@ -103,7 +103,7 @@ ACT_URLS = {
     ("StatementLineView", "confirm"): "/backoffice/bank-statements/{line}/act/confirm",
     ("StatementLineView", "dismiss"): "/backoffice/bank-statements/{line}/act/dismiss",
     ("ChainIntentView", "retry"): "/backoffice/chain-transactions/{failed_intent}/act/retry",
-    ("PayoutStopView", "accept"): "/backoffice/payout-stops/{payout_stop}/act/accept",
+    ("TokenStopView", "accept"): "/backoffice/stopped-coins/{token_stop}/act/accept",
     ("GatewayView", "save"): "/backoffice/payment-gateways/save",
     ("FeeView", "save"): "/backoffice/fees/save",
     ("RegionView", "save"): "/backoffice/regions/save",

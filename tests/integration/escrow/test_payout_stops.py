@@ -10,7 +10,7 @@ from portal.escrow import jobs, service
 from portal.escrow.chain.client import encode_call
 from portal.escrow.demo import DEV_DEPLOYER
 from portal.escrow.payouts import jobs as payout_jobs
-from portal.escrow.payouts.models import PayoutStop
+from portal.escrow.payouts.models import TokenStop
 from portal.escrow.payouts.stops import accept, open_stop, require_payouts
 from portal.run.doctor_chain import check_payouts
 from tests.factories.engine import USDT
@@ -49,7 +49,7 @@ def release(world: World, trade_id: int) -> None:
     world.act("release", trade_id, world.alice)
 
 
-def stopped(world: World) -> PayoutStop | None:
+def stopped(world: World) -> TokenStop | None:
     with world.database.reader() as session:
         return open_stop(session, "USDT")
 
@@ -107,7 +107,7 @@ def test_a_payout_that_waits_unsigned_is_held_with_its_reason(world: World) -> N
     reconcile(world)
     world.track()
     held = world.intents(trade_id)["settle"]
-    assert (held.status, held.raw, held.alarm) == ("new", None, False)
+    assert (held.status, held.tx_hash, held.alarm) == ("new", None, False)
     assert held.error == "Payouts of USDT are stopped: ledger and chain differ."
     give_back(world, 1)
     reconcile(world)
