@@ -8,7 +8,7 @@
 #                CRASH_ROUNDS=…; CRASH_SEED=… plays a loop again
 #   make check   every static check
 #   make lock    write requirements/lock.txt anew from setup.cfg
-#   make bench-orders (-match, -lifecycle, -http, -recovery, -memory, -stress)
+#   make bench-orders (-match, -lifecycle, -http, -recovery, -memory, -stress, -chain)
 #                measure this machine; BENCH_ARGS="--rate 20000" and so on: docs/benchmarks.md
 #   make clean   remove what the above made; keeps ./var (your data)
 

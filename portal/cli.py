@@ -178,6 +178,16 @@ def audit_verify() -> None:
     _call("portal.audit.verify", "main")
 
 
+@main.group(cls=LazyGroup, source="portal.escrow.cli")
+def escrow() -> None:
+    """The escrow contracts, and the keys that work them."""
+
+
+@main.group(cls=LazyGroup, source="portal.escrow.snapshots.cli")
+def snapshot() -> None:
+    """Signed snapshots of chain and ledger: one a day, checked against a node and a database."""
+
+
 @main.group()
 def plugins() -> None:
     """Payment gateways, fee models and compliance rules."""

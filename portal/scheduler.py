@@ -31,6 +31,8 @@ from portal.escrow.jobs import (
     track_intents,
     watch_endpoints,
 )
+from portal.escrow.payouts.jobs import reconcile_payouts
+from portal.escrow.snapshots.jobs import take_chain_snapshot
 from portal.job_runs import close_lost_runs, recorded, run_prune
 from portal.markets.jobs import run_market_sync, run_price_sweep, run_quote_prune
 from portal.payments.verifying import run_verifying
@@ -77,6 +79,8 @@ JOBS = (
     Job("escrow.intents", track_intents, _sweep),
     Job("escrow.deposits", scan_deposits, _sweep),
     Job("escrow.endpoints", watch_endpoints, lambda settings: 5.0),
+    Job("escrow.reconcile", reconcile_payouts, lambda settings: settings.reconcile_seconds),
+    Job("escrow.chain_snapshot", take_chain_snapshot, lambda settings: 3600.0),
     Job("engine.snapshot", run_snapshot, lambda settings: 300.0),
     Job("engine.partitions", run_partitions, lambda settings: 3600.0),
     Job("jobs.prune", run_prune, lambda settings: 60.0),

@@ -1,4 +1,5 @@
-// Writes ABI and creation bytecode of the contracts that Python uses to portal/escrow/abi.
+// Writes ABI, creation bytecode, and runtime code with the places of its immutables (32 bytes each)
+// of the contracts that Python uses to portal/escrow/abi.
 // `--check` writes nothing and fails when the committed files differ from this build.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,7 +12,10 @@ const checkOnly = process.argv.includes("--check");
 
 function artefact(name) {
   const built = JSON.parse(readFileSync(join(root, "out", `${name}.sol`, `${name}.json`), "utf8"));
-  const content = { contract: name, abi: built.abi, bytecode: built.bytecode.object };
+  const { object: runtime, immutableReferences = {} } = built.deployedBytecode;
+  const places = Object.values(immutableReferences).flat();
+  const immutables = places.map(({ start }) => start).sort((a, b) => a - b);
+  const content = { contract: name, abi: built.abi, bytecode: built.bytecode.object, runtime, immutables };
   return `${JSON.stringify(content, null, 1)}\n`;
 }
 

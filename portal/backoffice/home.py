@@ -15,6 +15,7 @@ from portal.core.clock import utc_now
 from portal.engine.models import MarketState
 from portal.escrow.chain.blocks import ChainEndpoint, PayoutStop
 from portal.escrow.models import ChainIntent
+from portal.escrow.payouts.models import TokenStop
 from portal.markets.models import JobRun, Market
 from portal.payments.models import StatementLine
 from portal.trades.models import Dispute, Trade
@@ -153,6 +154,17 @@ def _endpoints() -> Sequence[Card]:
     return (Card(count, _many(count, "chain endpoint") + " not well", because, url, "wait"),)
 
 
+def _stopped_coins() -> Sequence[Card]:
+    coins = list(
+        reader().scalars(
+            select(TokenStop.asset).where(TokenStop.ended_at.is_(None)).order_by(TokenStop.asset)
+        )
+    )
+    because = f"no payouts: ledger and chain differ about {', '.join(coins)}"
+    url = url_for("TokenStopView.list", tab="stopped")
+    return (Card(len(coins), _many(len(coins), "stopped coin"), because, url, "harm"),)
+
+
 def _jobs() -> Sequence[Card]:
     newest = (
         select(JobRun.job, func.max(JobRun.id).label("id"))
@@ -204,6 +216,7 @@ _CARDS: tuple[tuple[str, Callable[[], Sequence[Card]]], ...] = (
     ("TradeView", _held),
     ("StatementLineView", _statement_lines),
     ("PersonView", _people),
+    ("TokenStopView", _stopped_coins),
     ("ChainIntentView", _intents),
     ("PayoutStopView", _stops),
     ("ChainEndpointView", _endpoints),

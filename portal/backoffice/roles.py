@@ -99,6 +99,13 @@ PAGES: tuple[Page, ...] = (
         {"lift": _only(OPERATOR)},
     ),
     Page(
+        "TokenStopView",
+        "Stopped coins",
+        "Money",
+        WATCHING | {ARBITER, SUPPORT},
+        {"accept": _only(ADMIN, COMPLIANCE)},
+    ),
+    Page(
         "GatewayView",
         "Payment gateways",
         "Money",

@@ -20,6 +20,7 @@ from portal.backoffice.search import SearchView
 from portal.backoffice.security import StaffSecurityManager
 from portal.backoffice.staff import StaffView
 from portal.escrow.chain.views import ChainEndpointView, ChainMovementView, PayoutStopView
+from portal.escrow.payouts.views import TokenStopView
 from portal.escrow.views import ChainIntentView, EscrowView
 from portal.ledger.views import AccountView, TransferView
 from portal.markets.views import JobRunView, MarketView, QuoteView
@@ -45,6 +46,7 @@ VIEWS = (
     ChainIntentView,
     ChainMovementView,
     PayoutStopView,
+    TokenStopView,
     GatewayView,
     FeeView,
     RegionView,

@@ -110,5 +110,13 @@ def match(**rest: Any) -> None:
     _run("match", None, **rest)
 
 
-commands.update(http=http_orders, match=match)
+@click.command()
+@click.option("--trades", default=1_000, show_default=True, type=click.IntRange(1))
+@click.option("--batch", default=100, show_default=True, type=click.IntRange(1, 300))
+def chain(**rest: Any) -> None:
+    """Settlement on a local chain through the intents, and off-chain checks of signatures."""
+    _run("chain", None, **rest)
+
+
+commands.update(chain=chain, http=http_orders, match=match)
 commands.update(orders=orders, lifecycle=lifecycle, memory=memory, recovery=recovery, stress=stress)

@@ -11,30 +11,13 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from portal.core.key_source import DEV_ARBITER_KEY, DEV_RELAYER_KEY, KeySource, key_problems
+
 DEMO_SECRET = "demo-only-secret-not-for-production"  # noqa: S105
-# The first two of the well-known development keys that every anvil and hardhat node prints.
-DEV_RELAYER_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
-DEV_ARBITER_KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
 DEV_CHAIN_ID = 31337
 SECRETS = ("secret_key", "master_key", "engine_token")
 SHORTEST_SECRET = 32
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
-# The ten keys of the phrase "test test test … junk", as every development node prints them.
-DEV_KEYS = frozenset(
-    {
-        DEV_RELAYER_KEY.removeprefix("0x"),
-        DEV_ARBITER_KEY.removeprefix("0x"),
-        "5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
-        "7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6",
-        "47e179ec197488593b187f80a00eb0da91f1b9d0b13f8733639f19c30a34926a",
-        "8b3a350cf5c34c9194ca85829a2df0ec3153be0318b5e2d3348e872092edffba",
-        "92db14e403b83dfe3df233f83dfa3a0d7096f21ca9b0d6d6b8d88b2b4ec1564e",
-        "4bbbf85ce3377467afe5d46f804f221813b2bb87f24d81f60f1fcdbf7cbf4356",
-        "dbda1821b80551c9d65939329250298aa3472ba22feea921c0cf5d620ea67b97",
-        "2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6",
-    }
-)
-
 
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[int, Field(ge=1)]
@@ -124,8 +107,44 @@ class Settings(BaseSettings):
         description="When deposits, openings and payouts count: after CHAIN_CONFIRMATIONS blocks, "
         "or only once the chain calls their block finalized",
     )
-    relayer_key: SecretStr = Field(SecretStr(DEV_RELAYER_KEY), description="Pays gas")
-    arbiter_key: SecretStr = Field(SecretStr(DEV_ARBITER_KEY), description="Signs decisions")
+    relayer_key: SecretStr = Field(
+        SecretStr(DEV_RELAYER_KEY), description="Pays gas; a key in clear is for a demo only"
+    )
+    relayer_keystore: Path | None = Field(
+        None, description="Encrypted keystore (V3 JSON) of the relayer's key, instead of it"
+    )
+    relayer_password_file: Path | None = Field(None, description="Holds that keystore's password")
+    relayer_password: SecretStr | None = Field(
+        None, description="That keystore's password, where no file holds it"
+    )
+    relayer_signer_url: str | None = Field(
+        None, description="A Web3Signer that keeps the relayer's key, instead of a keystore"
+    )
+    relayer_address: str | None = Field(
+        None, description="The relayer's address; a remote signer needs it, a keystore must fit it"
+    )
+    arbiter_key: SecretStr = Field(
+        SecretStr(DEV_ARBITER_KEY), description="Signs decisions; in clear for a demo only"
+    )
+    arbiter_keystore: Path | None = Field(
+        None, description="Encrypted keystore (V3 JSON) of the arbiter's key, instead of it"
+    )
+    arbiter_password_file: Path | None = Field(None, description="Holds that keystore's password")
+    arbiter_password: SecretStr | None = Field(
+        None, description="That keystore's password, where no file holds it"
+    )
+    arbiter_signer_url: str | None = Field(
+        None, description="A Web3Signer that keeps the arbiter's key, instead of a keystore"
+    )
+    arbiter_address: str | None = Field(
+        None, description="The arbiter's address; a remote signer needs it, a keystore must fit it"
+    )
+    signer_timeout_seconds: Seconds = Field(
+        5.0, description="How long a remote signer may take for one signature"
+    )
+    reconcile_seconds: Seconds = Field(
+        300.0, description="How often ledger and chain are compared; a difference stops payouts"
+    )
     fee_address: str | None = Field(
         None, description="Gets the platform's fees on chain; empty = the relayer's address"
     )
@@ -205,6 +224,32 @@ class Settings(BaseSettings):
         return [f"http://127.0.0.1:{self.chain_port}"]
 
     @property
+    def relayer_source(self) -> KeySource:
+        """Where the key that pays gas comes from."""
+        return KeySource(
+            "RELAYER",
+            key=self.relayer_key,
+            keystore=self.relayer_keystore,
+            password=self.relayer_password,
+            password_file=self.relayer_password_file,
+            signer_url=self.relayer_signer_url,
+            address=self.relayer_address,
+        )
+
+    @property
+    def arbiter_source(self) -> KeySource:
+        """Where the key that signs decisions comes from."""
+        return KeySource(
+            "ARBITER",
+            key=self.arbiter_key,
+            keystore=self.arbiter_keystore,
+            password=self.arbiter_password,
+            password_file=self.arbiter_password_file,
+            signer_url=self.arbiter_signer_url,
+            address=self.arbiter_address,
+        )
+
+    @property
     def base_url(self) -> str:
         """The address people type."""
         return self.public_url or f"http://127.0.0.1:{self.web_port}"
@@ -231,17 +276,7 @@ class Settings(BaseSettings):
                 )
         if len(set(values.values())) < len(values) and not problems:
             problems.append("SECRET_KEY, MASTER_KEY and ENGINE_TOKEN must all differ.")
-        keys = {
-            name: getattr(self, name).get_secret_value().lower().removeprefix("0x")
-            for name in ("relayer_key", "arbiter_key")
-        }
-        problems += [
-            f"{name.upper()} is a public development key."
-            for name, key in keys.items()
-            if key in DEV_KEYS
-        ]
-        if keys["relayer_key"] == keys["arbiter_key"]:
-            problems.append("RELAYER_KEY and ARBITER_KEY are the same: one decides, one only pays.")
+        problems += key_problems(self.relayer_source, self.arbiter_source)
         return problems
 
     def _exposure_problems(self) -> list[str]:

@@ -13,9 +13,9 @@ from portal.core.errors import Conflict, InvalidInput
 from portal.core.settings import Settings
 from portal.core.units import bps_up
 from portal.escrow import typed_data
-from portal.escrow.chain.client import account
 from portal.escrow.deployment import Deployment, fee_address, load_deployment
 from portal.escrow.rules import DAY_SECONDS, authority_fee_bps, pay_window
+from portal.escrow.signers.chosen import arbiter, relayer
 from portal.escrow.typed_data import STRUCTS, TypedData
 from portal.markets.models import Market
 from portal.orders.models import OrderAuthority
@@ -96,10 +96,10 @@ def _needed(
         "token": deployment.token(market.base),
         "maxTotal": quantity + bps_up(quantity, max_fee_bps),
         "maxPerTrade": largest + bps_up(largest, max_fee_bps),
-        "arbiter": account(settings.arbiter_key.get_secret_value()).address,
+        "arbiter": arbiter(settings).address,
         "feeTo": fee_address(settings),
         "maxFeeBps": authority_fee_bps(max_fee_bps, market.max_fee_bps),
-        "opener": account(settings.relayer_key.get_secret_value()).address,
+        "opener": relayer(settings).address,
         "payWindow": pay_window(market.payment_seconds, settings.escrow_grace_seconds),
     }
 

@@ -6,21 +6,19 @@ once; what takes longer it leaves behind as intents.
 
 from typing import Any, Protocol
 
-from eth_account.signers.local import LocalAccount
-from eth_typing import Hash32
-from eth_utils.conversions import to_hex
 from sqlalchemy.orm import Session
 
 from portal.core.clock import now_ms
 from portal.core.settings import Settings
 from portal.escrow import contract, typed_data
-from portal.escrow.chain.client import account
 from portal.escrow.chain.intents import queue_intent
 from portal.escrow.deployment import Deployment, fee_address, find_deployment
 from portal.escrow.models import EscrowRecord, EscrowSignature
+from portal.escrow.payouts.stops import open_stop
 from portal.escrow.rules import (
     ARBITER,
     BUYER,
+    CLOSING,
     SELLER,
     Act,
     needed_acts,
@@ -29,6 +27,7 @@ from portal.escrow.rules import (
     urgent_from,
 )
 from portal.escrow.signatures import CANCEL, MARK_PAID, SETTLE, signed_of, stored_signatures
+from portal.escrow.signers.chosen import arbiter
 from portal.markets.models import Market
 from portal.orders.models import OrderAuthority
 from portal.trades.models import Trade
@@ -116,7 +115,7 @@ class EvmBackend:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._arbiter: LocalAccount = account(settings.arbiter_key.get_secret_value())
+        self._arbiter = arbiter(settings)
 
     def advance(self, session: Session, trade: Trade) -> list[Command]:
         """Queue the transactions that the trade's state calls for."""
@@ -129,7 +128,10 @@ class EvmBackend:
         if escrow is None or not trade.locked or trade.settled:
             return []
         kept = stored_signatures(session, trade.id)
+        held = open_stop(session, trade.base) is not None
         for act in needed_acts(State(trade.state), trade.to_buyer, signed_of(kept)):
+            if held and act in CLOSING:
+                continue  # The sweep comes back to it.
             self._queue(session, deployment, trade, escrow, act, kept)
         return []
 
@@ -228,8 +230,7 @@ class EvmBackend:
         )
 
     def _arbiter_signature(self, deployment: Deployment, decision: dict[str, Any]) -> str:
-        data = typed_data.typed(deployment.domain, "Settle", decision)
-        return to_hex(self._arbiter.unsafe_sign_hash(Hash32(typed_data.digest(data))).signature)
+        return self._arbiter.sign_typed(typed_data.typed(deployment.domain, "Settle", decision))
 
 
 def _refused(trade: Trade, reason: str) -> list[Command]:

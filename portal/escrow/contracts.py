@@ -16,7 +16,9 @@ _CLONE_SIZE = 0x2D
 
 @cache
 def artefact(name: str) -> dict[str, Any]:
-    """ABI and creation bytecode of `Escrow`, `Vault` or `TestUSDT`, as built in `contracts/`."""
+    """What `contracts/` built of `Escrow`, `Vault` or `TestUSDT`: `abi`, `bytecode` (creation),
+    `runtime` with zeros for immutables, and `immutables`, where they begin.
+    """
     text = files("portal.escrow").joinpath("abi", f"{name}.json").read_text(encoding="utf-8")
     content: dict[str, Any] = json.loads(text)
     return content
@@ -24,9 +26,18 @@ def artefact(name: str) -> dict[str, Any]:
 
 def vault_implementation(escrow: str) -> str:
     """Address of the vault code that this escrow deployed when it was made (its nonce 1)."""
-    # RLP of the list [20 address bytes, 1].
-    encoded = b"\xd6\x94" + bytes.fromhex(escrow.removeprefix("0x")) + b"\x01"
-    return to_checksum_address(keccak(encoded)[12:])
+    return created_address(escrow, 1)
+
+
+def created_address(creator: str, nonce: int) -> str:
+    """Address of the contract that `creator` makes with this nonce (by CREATE)."""
+    # The last 20 bytes of keccak256 over the RLP of the list [20 address bytes, nonce].
+    size = (nonce.bit_length() + 7) // 8
+    number = nonce.to_bytes(size, "big")
+    if nonce == 0 or nonce > 0x7F:
+        number = bytes([0x80 + size]) + number
+    content = b"\x94" + bytes.fromhex(creator.removeprefix("0x")) + number
+    return to_checksum_address(keccak(bytes([0xC0 + len(content)]) + content)[12:])
 
 
 def vault_address(escrow: str, owner: str) -> str:

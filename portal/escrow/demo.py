@@ -9,13 +9,14 @@ from web3 import Web3
 from portal.core.db import Database
 from portal.core.errors import Forbidden
 from portal.core.settings import DEV_CHAIN_ID, Settings
-from portal.escrow.chain.client import ChainClient, account, chain_client, encode_call
+from portal.escrow.chain.client import ChainClient, chain_client, encode_call
 from portal.escrow.chain.intents import queue_intent
 from portal.escrow.chain.relayer import Policy, Relayer
 from portal.escrow.chain.runner import IntentRunner
 from portal.escrow.contracts import artefact
 from portal.escrow.deployment import Deployment, find_deployment, save_deployment
 from portal.escrow.models import ChainIntent
+from portal.escrow.signers.chosen import relayer
 
 # Third account of every anvil and hardhat node: the node signs for it, on development chains only.
 DEV_DEPLOYER = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
@@ -27,7 +28,7 @@ def deploy_demo(settings: Settings) -> Deployment:
     Raises Forbidden on any other chain or outside the demo.
     """
     client = _development_chain(settings)
-    co_signer = account(settings.relayer_key.get_secret_value()).address
+    co_signer = relayer(settings).address
     escrow, block = _create(client, "Escrow", [co_signer])
     token, _ = _create(client, "TestUSDT", [])
     return Deployment(client.chain_id, escrow, {"USDT": token}, block)
@@ -59,17 +60,16 @@ def mint_demo_coins(
     with database.transaction() as session:
         queue_intent(session, key=key, kind="mint", to=deployment.token("USDT"), data=data)
         intent_id = session.scalars(select(ChainIntent.id).where(ChainIntent.key == key)).one()
-    sender = account(settings.relayer_key.get_secret_value())
-    relayer = Relayer(
+    sending = Relayer(
         database,
         client,
-        sender,
+        relayer(settings),
         deployment.chain_id,
         Policy.of(settings),
         lambda *_: None,
         lambda *_: None,
     )
-    runner = IntentRunner(relayer)
+    runner = IntentRunner(sending)
     runner.sign(intent_id)
     runner.send(intent_id)
     with database.reader() as session:

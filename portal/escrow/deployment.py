@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 from portal.core.errors import NotFound, Unavailable
 from portal.core.settings import Settings
 from portal.escrow.chain.blocks import ChainBlock, ChainLog
-from portal.escrow.chain.client import account
 from portal.escrow.contracts import vault_address
 from portal.escrow.models import ChainCursor, ChainDeployment
+from portal.escrow.signers.chosen import relayer
 from portal.escrow.typed_data import Domain
 
 ESCROW = "escrow"
@@ -76,7 +76,7 @@ def load_deployment(session: Session) -> Deployment:
     if deployment is None:
         raise Unavailable(
             "No escrow contract is known.",
-            hint="Deploy the contracts and record their addresses; the demo does it by itself.",
+            hint="Deploy it with `portal escrow deploy`; the demo does it by itself.",
         )
     return deployment
 
@@ -90,5 +90,4 @@ def save_deployment(session: Session, deployment: Deployment) -> None:
 
 def fee_address(settings: Settings) -> str:
     """Where the platform's fees are paid on chain: FEE_ADDRESS, or the relayer's own address."""
-    configured = settings.fee_address
-    return configured or str(account(settings.relayer_key.get_secret_value()).address)
+    return settings.fee_address or relayer(settings).address

@@ -37,57 +37,86 @@ class OnChain:
     to_buyer: int | None = None
 
 
+@dataclass(frozen=True)
+class Difference:
+    """Something that ledger and chain do not agree about.
+
+    `place` is where, `units` by how much the chain has more (fewer: negative), `text` a sentence.
+    """
+
+    asset: str
+    place: str
+    units: int
+    text: str
+
+
 def chain_balance_differences(settings: Settings, session: Session) -> Iterable[str]:
     """Every difference between ledger and chain as a sentence; none when all is in order."""
-    deployment, block = find_deployment(session), cursor_block(session)
-    if deployment is None or block is None:
-        return []
     try:
-        escrow = EscrowContract(chain_client(settings), deployment)
-        return list(_Comparison(session, escrow, deployment, block).differences())
+        return [difference.text for difference in token_differences(settings, session)]
     except PortalError as error:
         return [f"the chain could not be compared: {error.message}"]
 
 
+def token_differences(
+    settings: Settings, session: Session, since_ms: int | None = None
+) -> list[Difference]:
+    """Every difference; with `since_ms` trades that ended before it are taken to be in order.
+
+    Raises Unavailable when no node answers.
+    """
+    deployment, block = find_deployment(session), cursor_block(session)
+    if deployment is None or block is None:
+        return []
+    escrow = EscrowContract(chain_client(settings), deployment)
+    return list(_Comparison(session, escrow, deployment, block, since_ms).differences())
+
+
 class _Comparison:
     def __init__(
-        self, session: Session, escrow: EscrowContract, deployment: Deployment, block: int
+        self,
+        session: Session,
+        escrow: EscrowContract,
+        deployment: Deployment,
+        block: int,
+        since_ms: int | None,
     ) -> None:
         self._session = session
         self._escrow = escrow
         self._deployment = deployment
         self._block = block
-        self._closings = escrow.closings()
+        self._since_ms = since_ms
+        self._closings = escrow.closings() if since_ms is None else None
         # What the ledger still has to book, per (user, asset), and what the escrow must hold.
         self._ahead: dict[tuple[int, str], int] = defaultdict(int)
         self._locked: dict[str, int] = defaultdict(int)
 
-    def differences(self) -> Iterable[str]:
+    def differences(self) -> Iterable[Difference]:
         """Trades first: they say by how much vaults and ledger may rightly differ."""
-        rows = self._session.execute(
+        query = (
             select(Trade, EscrowRecord)
             .join(EscrowRecord, EscrowRecord.trade_id == Trade.id)
             .where(Trade.escrow == "evm")
             .order_by(Trade.id)
         )
-        for trade, escrow in rows:
+        if self._since_ms is not None:
+            query = query.where(~Trade.closed | (Trade.updated_ms >= self._since_ms))
+        for trade, escrow in self._session.execute(query):
             yield from self._trade(trade, str(escrow.escrow_id))
         yield from self._vaults()
         yield from self._pot()
 
-    def _trade(self, trade: Trade, escrow_id: str) -> Iterable[str]:
+    def _trade(self, trade: Trade, escrow_id: str) -> Iterable[Difference]:
         found = self._on_chain(escrow_id)
         if found.status in _INSIDE:
             self._locked[trade.base] += trade.escrow_units
         if trade.locked and self._escrow.status(escrow_id) is Status.NONE:
-            yield f"trade {trade.id}: locked in the ledger, unknown on chain"
+            yield _about(trade, "locked in the ledger, unknown on chain")
         if trade.settled and self._escrow.status(escrow_id) is not Status.CLOSED:
-            yield f"trade {trade.id}: settled in the ledger, open on chain"
+            yield _about(trade, "settled in the ledger, open on chain")
         if found.to_buyer is not None and trade.settled and found.to_buyer != trade.to_buyer:
-            yield (
-                f"trade {trade.id}: the chain gave the buyer {found.to_buyer}, "
-                f"the ledger {trade.to_buyer}"
-            )
+            shares = f"the chain gave the buyer {found.to_buyer}, the ledger {trade.to_buyer}"
+            yield _about(trade, shares)
         self._note(trade, _moved(trade, found), 1)
         self._note(trade, _moved(trade, _in_ledger(trade)), -1)
 
@@ -99,10 +128,14 @@ class _Comparison:
         status = self._escrow.status(escrow_id, self._block)
         if status is not Status.CLOSED:
             return OnChain(status)
-        closing = self._closings.get(escrow_id)
+        closing = (
+            self._escrow.closing(escrow_id)
+            if self._closings is None
+            else self._closings.get(escrow_id)
+        )
         return OnChain(status, None if closing is None else closing.to_buyer)
 
-    def _vaults(self) -> Iterable[str]:
+    def _vaults(self) -> Iterable[Difference]:
         for vault, owner in vault_owners(self._session, self._deployment).items():
             for asset, token in self._deployment.tokens.items():
                 booked = self._booked(owner, asset) + self._ahead[owner, asset]
@@ -110,10 +143,11 @@ class _Comparison:
                     token, to_checksum_address(vault), self._block
                 )
                 if booked != held:
-                    yield (
+                    text = (
                         f"user {owner}: the vault {vault} holds {held} units of {asset}, "
                         f"the ledger says {booked}"
                     )
+                    yield Difference(asset, f"vault {vault}", held - booked, text)
 
     def _booked(self, owner: int, asset: str) -> int:
         total = self._session.scalar(
@@ -123,14 +157,19 @@ class _Comparison:
         )
         return int(total or 0)
 
-    def _pot(self) -> Iterable[str]:
+    def _pot(self) -> Iterable[Difference]:
         for asset, token in self._deployment.tokens.items():
             held = self._escrow.client.balance_of(token, self._deployment.escrow, self._block)
             if held < self._locked[asset]:
-                yield (
+                text = (
                     f"the escrow contract holds {held} units of {asset}, "
                     f"open trades need {self._locked[asset]}"
                 )
+                yield Difference(asset, "escrow", held - self._locked[asset], text)
+
+
+def _about(trade: Trade, what: str) -> Difference:
+    return Difference(trade.base, f"trade {trade.id}", 0, f"trade {trade.id}: {what}")
 
 
 def _in_ledger(trade: Trade) -> OnChain:

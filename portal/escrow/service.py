@@ -25,18 +25,20 @@ from portal.escrow.backends import (
     paid_on_chain,
     settled,
 )
-from portal.escrow.chain.client import ChainClient, account
+from portal.escrow.chain.client import ChainClient
 from portal.escrow.chain.effects import send_again
 from portal.escrow.chain.finality import counted_now
-from portal.escrow.chain.intents import CONFIRMED, DONE, FAILED, Outcome
+from portal.escrow.chain.intents import CONFIRMED, DONE, FAILED, NEW, Outcome
 from portal.escrow.chain.relayer import Policy, Relayer
 from portal.escrow.chain.runner import IntentRunner
 from portal.escrow.chain.stops import payout_stop
 from portal.escrow.contract import EscrowContract
 from portal.escrow.deployment import find_deployment
 from portal.escrow.models import ChainIntent, EscrowRecord
+from portal.escrow.payouts.stops import require_payouts
 from portal.escrow.rules import CLOSING, Act, Status, already_done, pay_until
 from portal.escrow.signatures import SIGNED_EVENT, signing_requests, store_signatures
+from portal.escrow.signers.chosen import relayer
 from portal.markets.models import Market
 from portal.trades.models import Trade
 from portal.trades.rules import State
@@ -132,16 +134,16 @@ def run_intents(context: JobContext, client: ChainClient) -> int:
         return 0
     grace = context.settings.escrow_grace_seconds
     watch = _Watch(EscrowContract(client, deployment), grace)
-    relayer = Relayer(
+    sending = Relayer(
         context.database,
         client,
-        account(context.settings.relayer_key.get_secret_value()),
+        relayer(context.settings),
         deployment.chain_id,
         Policy.of(context.settings),
         watch.observe,
         watch.ended,
     )
-    return IntentRunner(relayer).run()
+    return IntentRunner(sending).run()
 
 
 def report_outcomes(context: JobContext, client: ChainClient) -> int:
@@ -226,12 +228,18 @@ class _Watch:
             return None
         act = Act(intent.kind)
         if not already_done(act, self._escrow.status(found.escrow_id)):
+            if act in CLOSING and intent.status == NEW:
+                self._require_payouts(session, found)
             return self._not_any_more(session, found) if act is Act.OPEN else None
         if act is Act.OPEN:
             return Outcome(self._escrow.opening(found.escrow_id))
         if act is Act.MARK_PAID:
             return Outcome(None)
         return self._closed(session, intent, found.escrow_id)
+
+    def _require_payouts(self, session: Session, found: EscrowRecord) -> None:
+        """An unsigned payout of a coin that is stopped stays unsigned, with the reason."""
+        require_payouts(session, session.get_one(Trade, found.trade_id).base)
 
     def _not_any_more(self, session: Session, found: EscrowRecord) -> Outcome | None:
         """An opening of a trade that ended meanwhile (coins locked for it would have no way out),

@@ -53,6 +53,11 @@ STRUCTS: dict[str, Fields] = {
     "Settle": (("tradeId", "bytes32"), ("toBuyer", "uint128"), ("deadline", "uint40")),
     "MarkPaid": (("tradeId", "bytes32"),),
     "Cancel": (("tradeId", "bytes32"),),
+    "ChainSnapshot": (
+        ("content", "bytes32"),
+        ("blockNumber", "uint256"),
+        ("blockHash", "bytes32"),
+    ),
     "WalletBinding": (("userId", "uint256"), ("address", "address"), ("issuedAt", "uint64")),
 }
 
@@ -125,10 +130,21 @@ def type_hash(struct: str, fields: Fields) -> bytes:
 
 def digest(data: TypedData) -> bytes:
     """The 32 bytes that are signed for this typed data."""
-    domain = keccak(
-        type_hash("EIP712Domain", _DOMAIN_FIELDS) + _encoded(_DOMAIN_FIELDS, data["domain"])
-    )
-    return keccak(b"\x19\x01" + domain + struct_hash(data["primaryType"], data["message"]))
+    return keccak(signed_bytes(data))
+
+
+def signed_bytes(data: TypedData) -> bytes:
+    """The 66 bytes whose keccak256 is signed: 0x1901, domain hash, struct hash."""
+    domain = data["domain"]
+    separator = domain_hash(*(domain[name] for name, _ in _DOMAIN_FIELDS))
+    return b"\x19\x01" + separator + struct_hash(data["primaryType"], data["message"])
+
+
+def domain_hash(name: str, version: str, chain_id: int, contract: str) -> bytes:
+    """EIP-712 domain separator of any contract."""
+    values = (name, version, chain_id, contract)
+    domain = {field: value for (field, _), value in zip(_DOMAIN_FIELDS, values, strict=True)}
+    return keccak(type_hash("EIP712Domain", _DOMAIN_FIELDS) + _encoded(_DOMAIN_FIELDS, domain))
 
 
 def recover(data: TypedData, signature: str, *, field: str = "signature") -> str:

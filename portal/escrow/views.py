@@ -22,6 +22,7 @@ from portal.escrow.chain.spending import (
     midnight,
 )
 from portal.escrow.models import ChainAttempt, ChainIntent, EscrowRecord, EscrowSignature
+from portal.escrow.payouts.stops import open_stop
 from portal.trades.models import Trade
 
 GAS_DAYS = 7
@@ -92,11 +93,22 @@ class EscrowView(RecordView):
         """Amounts, terms, signatures, transactions."""
         trade = reader().get(Trade, record.trade_id)
         return (
+            *_held(record, trade),
             _amounts(record, trade),
             Facts("Terms", [(name, cells.text(value)) for name, value in record.terms.items()]),
             _signatures(record),
             intents_of(record.trade_id),
         )
+
+
+def _held(record: EscrowRecord, trade: Trade | None) -> Sequence[Panel]:
+    """Why an escrow that is not over is not paid out."""
+    if trade is None or record.status in ("closed", "failed"):
+        return ()
+    stop = open_stop(reader(), trade.base)
+    if stop is None:
+        return ()
+    return (Note(f"Payouts of {trade.base} are stopped", stop.reason, tone="harm"),)
 
 
 def _amounts(record: EscrowRecord, trade: Trade | None) -> Facts:

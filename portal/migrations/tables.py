@@ -1,9 +1,8 @@
 """All tables there are, for migrations and for the check that they match the models."""
 
 import importlib
-import importlib.util
-import pkgutil
 import re
+from pathlib import Path
 from typing import Any
 
 from flask_appbuilder import Model
@@ -14,12 +13,12 @@ from portal.core.db import Base
 
 
 def all_metadata() -> list[MetaData]:
-    """The metadata of every wing (its `models` imported) and of Flask-AppBuilder."""
-    for wing in pkgutil.iter_modules(portal.__path__, "portal."):
-        name = f"{wing.name}.models"
-        if wing.ispkg and importlib.util.find_spec(name):
-            importlib.import_module(name)
-    importlib.import_module("portal.escrow.chain.blocks")  # The escrow's second room of tables.
+    """The metadata of every `models` of every wing, imported, and of Flask-AppBuilder."""
+    root = Path(portal.__path__[0])
+    for path in sorted(root.rglob("models.py")):
+        parts = path.relative_to(root.parent).with_suffix("").parts
+        importlib.import_module(".".join(parts))
+    importlib.import_module("portal.escrow.chain.blocks")  # Tables that are no `models`.
     return [Base.metadata, Model.metadata]
 
 

@@ -3,7 +3,6 @@
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -14,16 +13,9 @@ from portal.core.errors import PortalError
 from portal.core.settings import Settings, read_settings
 from portal.run.agreement import ChainProbe
 from portal.run.chain import anvil_binary
+from portal.run.checks import Check
+from portal.run.doctor_chain import check_contracts, check_keys, check_payouts
 from portal.run.postgres import bundled_binaries
-
-
-@dataclass(frozen=True)
-class Check:
-    """What was looked at, whether it is good, and a sentence about it."""
-
-    about: str
-    good: bool
-    said: str
 
 
 def check_production(settings: Settings) -> list[Check]:
@@ -169,6 +161,9 @@ def examine(settings: Settings) -> list[Check]:
         check_database(settings),
         check_chain(settings),
         *check_endpoints(settings),
+        *check_keys(settings),
+        check_contracts(settings),
+        *check_payouts(settings),
         check_engine(settings),
         *check_alarms(settings),
         check_client(settings),

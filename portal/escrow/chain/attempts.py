@@ -7,7 +7,6 @@ asked while the lock is held. A reserved nonce is never given to anything else.
 from collections.abc import Sequence
 from typing import Any
 
-from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from eth_utils.conversions import to_hex
 from eth_utils.crypto import keccak
@@ -18,6 +17,7 @@ from portal.core.clock import utc_now
 from portal.escrow.chain.client import Receipt
 from portal.escrow.chain.fees import Fees
 from portal.escrow.models import ChainAttempt, ChainIntent
+from portal.escrow.signers.signer import Signer
 
 RESERVED, SIGNED, SENT = "reserved", "signed", "sent"
 MINED, REVERTED, REPLACED, LOST = "mined", "reverted", "replaced", "lost"
@@ -94,9 +94,9 @@ def transaction_of(intent: ChainIntent, attempt: ChainAttempt) -> dict[str, Any]
     }
 
 
-def signed(sender: LocalAccount, transaction: dict[str, Any]) -> bytes:
+def signed(sender: Signer, transaction: dict[str, Any]) -> bytes:
     """The bytes that go to the nodes. The one place where a transaction of ours is signed."""
-    return bytes(sender.sign_transaction(transaction).raw_transaction)
+    return sender.sign_transaction(transaction).raw_transaction
 
 
 def store_signed(attempt: ChainAttempt, raw: bytes) -> None:

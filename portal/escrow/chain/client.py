@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, TypeVar
 
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 from eth_typing import BlockNumber, HexStr
 from eth_utils.conversions import to_hex
 from requests.exceptions import RequestException
@@ -21,7 +19,7 @@ from web3.exceptions import (
     Web3Exception,
     Web3RPCError,
 )
-from web3.types import BlockIdentifier, FilterParams, LogReceipt, TxParams
+from web3.types import BlockIdentifier, FilterParams, LogReceipt, RPCEndpoint, TxParams
 
 from portal.core.errors import Conflict, Unavailable
 from portal.core.settings import Settings
@@ -123,6 +121,12 @@ class ChainClient:
                 .call(block_identifier=at)
             ),
             f"{function} of {contract}",
+        )
+
+    def call(self, method: str, *parameters: Any) -> Any:
+        """What a JSON-RPC method answers, as the node gives it."""
+        return self._ask(
+            lambda node: node.manager.request_blocking(RPCEndpoint(method), list(parameters))
         )
 
     def logs(self, address: str, topics: Sequence[Any], first: int, last: int) -> list[LogReceipt]:
@@ -279,12 +283,6 @@ def _error_text(entry: dict[str, Any], data: str) -> str:
     values = Web3().codec.decode(kinds, bytes.fromhex(data[10:]))
     shown = (to_hex(value) if isinstance(value, bytes) else str(value) for value in values)
     return f"{entry['name']}({', '.join(shown)})"
-
-
-def account(key: str) -> LocalAccount:
-    """The account of a private key given as hexadecimal text."""
-    found: LocalAccount = Account.from_key(key)
-    return found
 
 
 def encode_call(contract: str, function: str, arguments: Sequence[Any]) -> str:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import structlog
-from eth_account.signers.local import LocalAccount
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -16,6 +15,7 @@ from portal.escrow.chain.client import ChainClient
 from portal.escrow.chain.fees import GWEI
 from portal.escrow.chain.intents import DONE, FAILED, Listener, Observer, Outcome, subject_of
 from portal.escrow.models import ChainIntent
+from portal.escrow.signers.signer import Signer
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +58,7 @@ class Relayer:
 
     database: Database
     client: ChainClient
-    sender: LocalAccount
+    sender: Signer
     chain_id: int
     policy: Policy
     observe: Observer

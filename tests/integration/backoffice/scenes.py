@@ -12,6 +12,7 @@ from portal.core.db import Database
 from portal.engine.models import MarketState
 from portal.escrow.chain.blocks import ChainEndpoint, ChainMovement, PayoutStop
 from portal.escrow.models import ChainAttempt, ChainIntent, EscrowRecord, EscrowSignature
+from portal.escrow.payouts.models import TokenStop
 from portal.ledger.models import Account, Transfer
 from portal.markets.models import AssetRow, JobRun, Market, Quote
 from portal.orders.models import Order
@@ -24,6 +25,14 @@ from portal.users.models import User
 from tests.integration.backoffice.desk import DeskServices
 
 USDT = 10**6
+
+
+def token_stop(session: Session) -> int:
+    """Ledger and chain differ about USDT."""
+    stop = TokenStop(asset="USDT", reason="the escrow contract holds 1 unit", fingerprint="f")
+    session.add(stop)
+    session.flush()
+    return stop.id
 
 
 def market(**changed: Any) -> Market:
@@ -260,7 +269,8 @@ def everything(services: DeskServices) -> dict[str, int]:
         support = session.scalars(select(User.id).where(User.email == "support@demo.test")).first()
         failed = session.scalars(select(ChainIntent.id).where(ChainIntent.status == "failed")).one()
         ids = {"alice": alice, "bob": bob, "line": line, "support": support or 0}
-        return ids | {"failed_intent": failed}
+        stop = token_stop(session)
+        return ids | {"failed_intent": failed, "token_stop": stop}
 
 
 def _attempts(session: Session) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from portal.audit.models import AuditEvent
 from portal.core.errors import Unavailable
+from portal.escrow.payouts.models import TokenStop
 from portal.markets.models import Market
 from portal.plugin_host.models import PluginSetting, PluginSwitch
 from portal.users.models import KycDecision, User
@@ -334,3 +335,23 @@ def test_nobody_changes_their_own_account(
         as_role("Admin"), f"/backoffice/staff/{own}/act/set_roles", roles=["Arbiter"], reason="x"
     )
     assert answer.status_code == 403
+
+
+def test_a_difference_is_accepted_with_a_reason(
+    as_role: AsRole, services: desk.DeskServices, ids: dict[str, Any]
+) -> None:
+    client = as_role("Compliance")
+    assert "stopped coin" in client.get("/backoffice/").text
+    url = f"/backoffice/stopped-coins/{ids['token_stop']}/act/accept"
+    assert desk.post(client, url, reason=" ").status_code == 422
+    assert desk.post(client, url, reason="Paid back by hand, ticket 7.").status_code == 302
+    with services.database.reader() as session:
+        stop = session.scalars(select(TokenStop)).one()
+        assert stop.ended_at is not None
+        assert (stop.ended_by or "").startswith("user:")
+        assert stop.note == "Paid back by hand, ticket 7."
+        told = session.scalars(
+            select(AuditEvent).where(AuditEvent.kind == "escrow.difference_accepted")
+        ).one()
+        assert told.data["note"] == "Paid back by hand, ticket 7."
+    assert "stopped coin" not in client.get("/backoffice/").text

@@ -104,6 +104,7 @@ ACT_URLS = {
     ("StatementLineView", "dismiss"): "/backoffice/bank-statements/{line}/act/dismiss",
     ("ChainIntentView", "retry"): "/backoffice/chain-transactions/{failed_intent}/act/retry",
     ("PayoutStopView", "lift"): "/backoffice/payout-stops/1/act/lift",
+    ("TokenStopView", "accept"): "/backoffice/stopped-coins/{token_stop}/act/accept",
     ("GatewayView", "save"): "/backoffice/payment-gateways/save",
     ("FeeView", "save"): "/backoffice/fees/save",
     ("RegionView", "save"): "/backoffice/regions/save",

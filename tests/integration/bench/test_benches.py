@@ -10,6 +10,7 @@ from tests.integration.bench import running
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
+
 SHORT = ("--seconds", "1", "--warmup", "0.5")
 
 
@@ -107,3 +108,18 @@ def test_match(place: Path) -> None:
     assert lines[0]["trades"] == lines[1]["trades"] > 1000
     (paced,) = running.results(place, "match", *options, "--rate", "1000", "--seconds", "1")
     assert (paced["orders"], paced["offered_per_s"]) == (1000, 1000)
+
+
+def test_chain(place: Path) -> None:
+    lines = running.results(place, "chain", "--trades", "7", "--batch", "3")
+    by_step = {line["step"]: line for line in lines}
+    assert by_step["check_signatures"]["checks"] > 0
+    assert by_step["settle"]["trades"] == 7
+    assert by_step["settle_bare"]["trades"] == 7
+    for step in ("open", "settle", "settle_bare"):
+        assert by_step[step]["problems"] == []
+        assert by_step[step]["trades_per_s"] > 0
+        assert 21_000 < by_step[step]["gas_each"] < 200_000
+    assert by_step["intent_overhead"]["ms_each"] == pytest.approx(
+        by_step["settle"]["ms_each"] - by_step["settle_bare"]["ms_each"], abs=0.02
+    )

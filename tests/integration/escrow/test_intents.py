@@ -9,13 +9,14 @@ from portal.audit.models import OutboxCursor
 from portal.core.clock import now_ms
 from portal.core.errors import Conflict, Unavailable
 from portal.escrow import contract, jobs
-from portal.escrow.chain.client import ChainClient, account
+from portal.escrow.chain.client import ChainClient
 from portal.escrow.chain.intents import attempts_of, queue_intent, retry_intent
 from portal.escrow.chain.runner import IntentRunner
 from portal.escrow.contract import event_topic
 from portal.escrow.demo import DEV_DEPLOYER
 from portal.escrow.models import ChainAttempt, ChainIntent, EscrowRecord
 from portal.escrow.service import report_outcomes, run_intents
+from portal.escrow.signers.chosen import relayer
 from tests.integration.escrow.world import FUNDED, World
 
 pytestmark = [pytest.mark.postgres, pytest.mark.chain]
@@ -76,8 +77,8 @@ def test_an_escrow_opened_by_somebody_else_counts_as_done(world: World) -> None:
     trade_id = world.match()
     jobs.run_escrow_events(world.context)
     intent = world.intents(trade_id)["open"]
-    relayer = account(world.settings.relayer_key.get_secret_value())
-    sent = world.client.send_unlocked(relayer.address, intent.to_address, intent.data)
+    sender = relayer(world.settings).address
+    sent = world.client.send_unlocked(sender, intent.to_address, intent.data)
     world.work()
     done = world.intents(trade_id)["open"]
     assert (done.status, done.tx_hash) == ("done", sent["hash"])
@@ -90,8 +91,8 @@ def test_a_nonce_taken_by_another_transaction_is_signed_anew(world: World) -> No
     jobs.run_escrow_events(world.context)
     intent = world.intents(trade_id)["open"]
     runner(world).sign(intent.id)
-    relayer = account(world.settings.relayer_key.get_secret_value())
-    world.client.send_unlocked(relayer.address, DEV_DEPLOYER, "0x")
+    sender = relayer(world.settings).address
+    world.client.send_unlocked(sender, DEV_DEPLOYER, "0x")
     world.work()
     assert world.intents(trade_id)["open"].status == "sent"
     world.finalize()

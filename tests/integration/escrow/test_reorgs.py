@@ -12,7 +12,7 @@ from portal.audit.models import AuditEvent
 from portal.escrow import jobs
 from portal.escrow.chain import journal as journal_module
 from portal.escrow.chain.blocks import ChainBlock, ChainLog, ChainMovement, PayoutStop
-from portal.escrow.chain.client import ChainClient, account, encode_call
+from portal.escrow.chain.client import ChainClient, encode_call
 from portal.escrow.chain.deposits import scan_vaults
 from portal.escrow.chain.endpoint import Block
 from portal.escrow.chain.journal import FinalityBroken, finalized_height
@@ -20,6 +20,7 @@ from portal.escrow.chain.stops import lift_stop
 from portal.escrow.demo import _create, mint_demo_coins
 from portal.escrow.models import ChainIntent
 from portal.escrow.service import report_outcomes, run_intents, sweep_trades
+from portal.escrow.signers.chosen import relayer
 from portal.orders.models import Order
 from tests.factories import engine as commands
 from tests.factories.engine import USDT
@@ -170,14 +171,14 @@ def test_the_engine_hears_of_an_opening_by_somebody_else_only_when_it_counts(
     trade_id = world.match()
     jobs.run_escrow_events(world.context)
     intent = world.intents(trade_id)["open"]
-    relayer = account(world.settings.relayer_key.get_secret_value())
-    world.client.send_unlocked(relayer.address, intent.to_address, intent.data)
+    sender = relayer(world.settings).address
+    world.client.send_unlocked(sender, intent.to_address, intent.data)
     rounds(world)
     assert world.intents(trade_id)["open"].status == "done"
     assert world.trade(trade_id).state == "locking"
     reorganise(world, 1)
     rounds(world)
-    assert world.intents(trade_id)["open"].raw is not None
+    assert [row.status for row in world.attempts(intent.id)] == ["sent"]
     assert world.trade(trade_id).state == "locking"
     mine(world, 2)
     rounds(world)

@@ -14,13 +14,14 @@ from portal.core.jobs import JobContext
 from portal.core.settings import Settings
 from portal.engine.local import LocalEngine
 from portal.escrow import authorities, jobs, service, typed_data
-from portal.escrow.chain.client import ChainClient, account, encode_call
+from portal.escrow.chain.client import ChainClient, encode_call
 from portal.escrow.chain.intents import attempts_of
 from portal.escrow.chain.relayer import Policy, Relayer
 from portal.escrow.contract import EscrowContract
 from portal.escrow.demo import DEV_DEPLOYER, ensure_demo_deployment, mint_demo_coins
 from portal.escrow.models import ChainAttempt, ChainIntent, EscrowRecord
 from portal.escrow.reconcile import chain_balance_differences
+from portal.escrow.signers.chosen import relayer
 from portal.escrow.typed_data import TypedData
 from portal.markets.models import AssetRow, Market
 from portal.trades.models import Trade
@@ -223,7 +224,7 @@ class World:
         return Relayer(
             self.database,
             client or self.client,
-            account(settings.relayer_key.get_secret_value()),
+            relayer(settings),
             self.deployment.chain_id,
             Policy.of(settings),
             lambda *_: None,

@@ -10,7 +10,8 @@ from eth_account import Account
 
 from portal.core.db import Database
 from portal.core.errors import Conflict, Unavailable
-from portal.core.settings import DEV_CHAIN_ID, DEV_RELAYER_KEY
+from portal.core.key_source import DEV_RELAYER_KEY
+from portal.core.settings import DEV_CHAIN_ID
 from portal.escrow.models import ChainAttempt, ChainDeployment, ChainIntent
 from portal.run.agreement import ChainProbe, agree
 from portal.run.chain import anvil_command

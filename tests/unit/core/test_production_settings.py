@@ -6,11 +6,9 @@ from typing import Any
 import pytest
 from eth_account import Account
 
+from portal.core.key_source import DEV_KEYS, DEV_RELAYER_KEY
 from portal.core.settings import (
     DEMO_SECRET,
-    DEV_ARBITER_KEY,
-    DEV_KEYS,
-    DEV_RELAYER_KEY,
     BadSettings,
     Settings,
     UnsafeProduction,
@@ -27,8 +25,10 @@ SAFE: dict[str, Any] = {
     "chain_id": 1,
     "public_url": "https://otc.example",
     "stream_url": "wss://otc.example/stream",
-    "relayer_key": "0x" + "11" * 32,
-    "arbiter_key": "0x" + "22" * 32,
+    "relayer_keystore": "/etc/otc-portal/relayer.json",
+    "relayer_password_file": "/etc/otc-portal/relayer.password",
+    "arbiter_signer_url": "https://signer.example",
+    "arbiter_address": "0x" + "22" * 20,
     "trusted_proxies": 1,
     "chain_confirmations": 12,
 }
@@ -58,11 +58,20 @@ def test_a_safe_production_has_no_problems() -> None:
         ({"chain_rpc_urls": None}, "CHAIN_RPC_URLS is not set"),
         ({"chain_id": 31337}, "CHAIN_ID is 31337"),
         ({"chain_confirmations": 1}, "CHAIN_CONFIRMATIONS is 1"),
-        ({"relayer_key": DEV_RELAYER_KEY}, "RELAYER_KEY is a public development key"),
-        ({"arbiter_key": DEV_ARBITER_KEY}, "ARBITER_KEY is a public development key"),
-        ({"arbiter_key": DEV_RELAYER_KEY[2:].upper()}, "ARBITER_KEY is a public development key"),
-        ({"arbiter_key": "0x" + "11" * 32}, "RELAYER_KEY and ARBITER_KEY are the same"),
-        ({"relayer_key": "0x" + "AB" * 32, "arbiter_key": "ab" * 32}, "ARBITER_KEY are the same"),
+        ({"relayer_keystore": None}, "RELAYER_KEY is a public development key"),
+        ({"arbiter_signer_url": None}, "ARBITER_KEY is a public development key"),
+        (
+            {"arbiter_signer_url": None, "arbiter_key": DEV_RELAYER_KEY[2:].upper()},
+            "ARBITER_KEY is a public development key",
+        ),
+        (
+            {"arbiter_signer_url": None, "arbiter_key": "0x" + "ab" * 32},
+            "ARBITER_KEY is in clear, where every copy of the settings holds it",
+        ),
+        ({"relayer_password_file": None}, "RELAYER_KEYSTORE needs RELAYER_PASSWORD_FILE"),
+        ({"arbiter_address": None}, "ARBITER_SIGNER_URL needs ARBITER_ADDRESS"),
+        ({"arbiter_keystore": "/a.json"}, "ARBITER_KEYSTORE and ARBITER_SIGNER_URL are both set"),
+        ({"relayer_address": "0x" + "22" * 20}, "Relayer and arbiter have the same key"),
         ({"trusted_proxies": 0}, "TRUSTED_PROXIES is 0"),
         ({"price_replay_url": "http://127.0.0.1:8085"}, "PRICE_REPLAY_URL is set"),
     ],
@@ -70,6 +79,23 @@ def test_a_safe_production_has_no_problems() -> None:
 def test_one_unsafe_setting_is_one_problem(changes: dict[str, Any], said: str) -> None:
     (problem,) = problems(**changes)
     assert said in problem
+
+
+def test_one_key_for_both_roles_is_a_problem() -> None:
+    clear = {"relayer_keystore": None, "arbiter_signer_url": None}
+    said = problems(**clear, relayer_key="0x" + "AB" * 32, arbiter_key="ab" * 32)
+    assert "Relayer and arbiter have the same key: one decides, one only pays." in said
+    both = {"arbiter_signer_url": None, "arbiter_address": None, "arbiter_password": "x"}
+    (said_of_files,) = problems(**both, arbiter_keystore="/etc/otc-portal/relayer.json")
+    assert "have the same key" in said_of_files
+
+
+def test_no_problem_ever_holds_a_key_or_a_password() -> None:
+    key, password = "0x" + "ab" * 32, "a password in the environment"
+    clear = {"relayer_keystore": None, "relayer_key": key, "arbiter_password": password}
+    said = problems(**clear, arbiter_keystore="/a.json")
+    assert len(said) == 2
+    assert not any("ab" * 32 in problem or password in problem for problem in said)
 
 
 def test_all_ten_development_keys_are_known() -> None:

@@ -1,0 +1,1 @@
+"""Payouts of a coin stop while ledger and chain differ about it."""

@@ -1,0 +1,18 @@
+"""The snapshot that is made every day by itself."""
+
+from portal.core.clock import utc_now
+from portal.core.jobs import JobContext
+from portal.escrow.deployment import find_deployment
+from portal.escrow.snapshots.snapshot import create, directory
+
+
+def take_chain_snapshot(context: JobContext) -> str:
+    """One a UTC day: made by the first run of the day that can."""
+    with context.database.reader() as session:
+        if find_deployment(session) is None:
+            return "no contracts in use"
+    today = utc_now().date().isoformat()
+    made = sorted(directory(context.settings).glob(f"chain-{today}-*.json"))
+    if made:
+        return f"{made[-1].name} was made before"
+    return f"{create(context.settings, context.database).name} made"
