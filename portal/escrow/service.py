@@ -172,7 +172,7 @@ def report_outcomes(context: JobContext, client: ChainClient) -> int:
             command = _command(session, context.settings, client, intent)
         if command is not None:
             submit(context.engine, command)
-        _mark_reported(context.database, intent.id)
+        _mark_reported(context.database, intent)
         told += 1
     return told
 
@@ -318,9 +318,12 @@ def _ended_otherwise(
     return None if closing is None else settled(trade_id, closing.tx_hash, closing.to_buyer)
 
 
-def _mark_reported(database: Database, intent_id: int) -> None:
+def _mark_reported(database: Database, told: ChainIntent) -> None:
+    """Not if the intent was changed since it was read: then it is looked at again."""
     with database.transaction() as session:
-        intent = session.get_one(ChainIntent, intent_id)
+        intent = session.get_one(ChainIntent, told.id, with_for_update=True)
+        if intent.updated_at != told.updated_at:
+            return
         intent.reported_at = utc_now()
         if intent.status != FAILED:
             intent.alarm, intent.error = False, None  # Gone for a while, perhaps; now it counts.

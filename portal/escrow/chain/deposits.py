@@ -23,7 +23,14 @@ from portal.escrow.chain.blocks import ChainBlock
 from portal.escrow.chain.client import ChainClient
 from portal.escrow.chain.effects import doubt
 from portal.escrow.chain.finality import counted_height
-from portal.escrow.chain.journal import Journal, Rollback, finalized_height, store_logs
+from portal.escrow.chain.journal import (
+    FinalityBroken,
+    Journal,
+    Rollback,
+    finalized_height,
+    store_logs,
+)
+from portal.escrow.chain.stops import cause_is_gone, stop_payouts
 from portal.escrow.chain.vaults import Vaults, vault_owners
 from portal.escrow.deployment import find_deployment
 from portal.escrow.models import ChainCursor
@@ -55,17 +62,34 @@ def _scan(context: JobContext, client: ChainClient) -> int:
         if deployment is None:
             return 0
         vaults = Vaults(deployment, vault_owners(session, deployment))
-    tip = Journal(
-        context.database,
-        client,
-        deployment.block,
-        lambda first, last: vaults.all_logs(client, first, last),
-        _undo,
-    ).follow()
+    tip = _follow(context, client, vaults)
     _read_past(context, client, vaults, tip)
     with context.database.transaction() as session:
         _note_movements(context, session, vaults, tip)
     return movements.book(context.database, lambda command: _submit(context, command))
+
+
+def _follow(context: JobContext, client: ChainClient, vaults: Vaults) -> int:
+    """Bring the journal up to the chain. While the chain contradicts itself nobody is paid."""
+    journal = Journal(
+        context.database,
+        client,
+        vaults.deployment.block,
+        lambda first, last: vaults.all_logs(client, first, last),
+        _undo,
+    )
+    causes = {f"finality:{asset}": asset for asset in vaults.deployment.tokens}
+    try:
+        tip = journal.follow()
+    except FinalityBroken as error:
+        with context.database.transaction() as session:
+            for cause, asset in causes.items():
+                stop_payouts(session, cause=cause, owner_id=None, asset=asset, reason=error.message)
+        raise
+    with context.database.transaction() as session:
+        for cause in causes:
+            cause_is_gone(session, cause)
+    return tip
 
 
 def cursor_block(session: Session) -> int | None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from portal.core.clock import utc_now
 from portal.core.db import Database
 from portal.escrow.chain.blocks import ChainLog
 from portal.escrow.chain.intents import CONFIRMED, DONE
@@ -27,8 +28,8 @@ def doubt(session: Session, gone: Sequence[ChainLog]) -> None:
     ended = ChainIntent.status.in_((CONFIRMED, DONE))
     session.execute(
         update(ChainIntent)
-        .where(ChainIntent.trade_id.in_(trades), ended, ChainIntent.reported_at.is_not(None))
-        .values(reported_at=None, alarm=True, error=_GONE)
+        .where(ChainIntent.trade_id.in_(trades), ended)
+        .values(reported_at=None, alarm=True, error=_GONE, updated_at=utc_now())
     )
 
 

@@ -22,17 +22,20 @@ log = structlog.get_logger(__name__)
 def stop_payouts(
     session: Session, *, cause: str, owner_id: int | None, asset: str, reason: str
 ) -> None:
-    """Stop payouts of an asset to a person, or to everybody; again after it was lifted, too."""
+    """Stop payouts of an asset to a person, or to everybody.
+
+    A stop that is on stays as it is; one that was lifted comes back, since its cause is there.
+    """
     values = {"cause": cause, "owner_id": owner_id, "asset": asset, "reason": reason}
     fresh = {"since": utc_now(), "lifted_at": None, "lifted_by": None}
     statement = insert(PayoutStop).values({**values, **fresh})
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["cause"],
-            set_={**fresh, "reason": reason},
-            where=PayoutStop.lifted_at.is_not(None),
-        )
+    statement = statement.on_conflict_do_update(
+        index_elements=["cause"],
+        set_={**fresh, "reason": reason},
+        where=PayoutStop.lifted_at.is_not(None),
     )
+    if session.scalar(statement.returning(PayoutStop.id)) is None:
+        return
     log.error("escrow.payouts_stopped", **values)
     record(session, "system", "escrow.payouts_stopped", _subject(owner_id), values)
 

@@ -13,12 +13,13 @@ from portal.escrow import jobs
 from portal.escrow.chain import journal as journal_module
 from portal.escrow.chain.blocks import ChainBlock, ChainLog, ChainMovement, PayoutStop
 from portal.escrow.chain.client import ChainClient, encode_call
+from portal.escrow.chain.deposits import _ONE_AT_A_TIME as ONE_AT_A_TIME
 from portal.escrow.chain.deposits import scan_vaults
 from portal.escrow.chain.endpoint import Block
 from portal.escrow.chain.journal import FinalityBroken, finalized_height
 from portal.escrow.chain.stops import lift_stop
 from portal.escrow.demo import _create, mint_demo_coins
-from portal.escrow.models import ChainIntent
+from portal.escrow.models import ChainAttempt, ChainIntent
 from portal.escrow.service import report_outcomes, run_intents, sweep_trades
 from portal.escrow.signers.chosen import relayer
 from portal.orders.models import Order
@@ -287,8 +288,9 @@ def test_a_deposit_that_comes_back_after_it_was_booked_back_is_credited_again(
 def minting(world: World) -> str:
     """The signed bytes of the last minting."""
     with world.database.reader() as session:
-        query = select(ChainIntent.raw).where(ChainIntent.kind == "mint")
-        return str(session.scalar(query.order_by(ChainIntent.id.desc()).limit(1)))
+        query = select(ChainAttempt.raw).join(ChainIntent, ChainIntent.id == ChainAttempt.intent_id)
+        query = query.where(ChainIntent.kind == "mint").order_by(ChainAttempt.id.desc())
+        return str(session.scalar(query.limit(1)))
 
 
 def test_a_deposit_mined_again_in_another_block_is_not_credited_twice(world: World) -> None:
@@ -456,6 +458,41 @@ def test_a_chain_that_was_set_back_is_read_anew(world: World) -> None:
     agree_with_chain(world)
 
 
+def test_only_one_process_scans_at_a_time(world: World) -> None:
+    mint_demo_coins(
+        world.settings, world.database, world.deployment, world.vault(world.bob), 5 * USDT
+    )
+    with world.database.transaction() as session:
+        session.scalar(ONE_AT_A_TIME)
+        assert scan_vaults(world.context, world.client) == 0
+        assert available(world, world.bob) == 0
+    assert scan_vaults(world.context, world.client) == 1
+
+
+def test_a_reorganisation_seen_while_the_engine_is_told_is_not_forgotten(world: World) -> None:
+    """It comes between the look at the chain and the note that the engine was told."""
+    trade_id = world.match()
+    jobs.run_escrow_events(world.context)
+    run_intents(world.context, world.client)
+    jobs.scan_deposits(world.context)
+
+    class Interrupted:
+        def submit(self, command: dict[str, object]) -> dict[str, object]:
+            answer = world.engine.submit(command)
+            reorganise(world, 1)
+            jobs.scan_deposits(world.context)
+            return answer
+
+    report_outcomes(replace(world.context, engine=Interrupted()), world.client)
+    assert world.trade(trade_id).state == "awaiting_payment"
+    assert world.intents(trade_id)["open"].reported_at is None
+    assert openings(world) == 0
+    rounds(world)
+    assert openings(world) == 1
+    assert world.intents(trade_id)["open"].status == "confirmed"
+    assert world.differences() == []
+
+
 def test_what_was_final_and_is_taken_back_stops_everything(world: World) -> None:
     snapshot = world.rpc("evm_snapshot")
     mine(world, FINAL_AFTER + 10)
@@ -475,6 +512,8 @@ def test_what_was_final_and_is_taken_back_stops_everything(world: World) -> None
     assert available(world, world.bob) == 0
     with world.database.reader() as session:
         assert finalized_height(session) == final
+    assert [(stop.owner_id, stop.asset) for stop in stops(world)] == [(None, "USDT")]
+    assert len(events(world, "escrow.payouts_stopped")) == 1
 
 
 def test_final_blocks_are_read_in_one_and_only_anchors_are_kept(
