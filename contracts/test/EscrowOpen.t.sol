@@ -2,6 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {IEscrow} from "../src/interfaces/IEscrow.sol";
+import {IEscrowErrors} from "../src/interfaces/IEscrowErrors.sol";
+import {IEscrowEvents} from "../src/interfaces/IEscrowEvents.sol";
 import {ContractWallet, HostileToken, StandardToken} from "./tokens/Tokens.sol";
 import {EscrowTestBase} from "./EscrowTestBase.sol";
 
@@ -21,7 +23,7 @@ contract EscrowOpenTest is EscrowTestBase {
         bytes32 id = escrow.tradeIdOf(t);
         escrow.deployVault(seller);
         vm.expectEmit(true, true, true, true, address(escrow));
-        emit IEscrow.Opened(id, seller, buyer, authorityHash(a), t);
+        emit IEscrowEvents.Opened(id, seller, buyer, authorityHash(a), t);
         escrow.open(t, a, sig);
     }
 
@@ -47,7 +49,7 @@ contract EscrowOpenTest is EscrowTestBase {
         IEscrow.OrderAuthority memory a = someAuthority();
         t.token = a.token = address(token);
         bytes memory sig = signAuthority(a);
-        vm.expectRevert(abi.encodeWithSelector(IEscrow.InexactTransfer.selector, AMOUNT, AMOUNT - 1));
+        vm.expectRevert(abi.encodeWithSelector(IEscrowErrors.InexactTransfer.selector, AMOUNT, AMOUNT - 1));
         escrow.open(t, a, sig);
     }
 
@@ -65,14 +67,14 @@ contract EscrowOpenTest is EscrowTestBase {
     function test_open_twice_is_refused() public {
         IEscrow.Terms memory t = someTerms();
         bytes32 id = open(t);
-        refusesOpening(t, someAuthority(), abi.encodeWithSelector(IEscrow.AlreadyUsed.selector, id));
+        refusesOpening(t, someAuthority(), abi.encodeWithSelector(IEscrowErrors.AlreadyUsed.selector, id));
     }
 
     function test_a_closed_id_never_reopens() public {
         IEscrow.Terms memory t = someTerms();
         bytes32 id = open(t);
         settleBySellerAndBuyer(t, AMOUNT);
-        refusesOpening(t, someAuthority(), abi.encodeWithSelector(IEscrow.AlreadyUsed.selector, id));
+        refusesOpening(t, someAuthority(), abi.encodeWithSelector(IEscrowErrors.AlreadyUsed.selector, id));
     }
 
     function test_open_with_an_empty_vault_changes_nothing() public {
@@ -113,10 +115,90 @@ contract EscrowOpenTest is EscrowTestBase {
         refusesOpening(t, someAuthority(), badTerms("arbiter"));
     }
 
+    function test_open_wants_a_backup_arbiter_who_is_neither_party() public {
+        IEscrow.Terms memory t = someTerms();
+        t.backupArbiter = address(0);
+        refusesOpening(t, someAuthority(), badTerms("backupArbiter"));
+        t.backupArbiter = seller;
+        refusesOpening(t, someAuthority(), badTerms("backupArbiter"));
+        t.backupArbiter = buyer;
+        refusesOpening(t, someAuthority(), badTerms("backupArbiter"));
+    }
+
+    function test_the_arbiter_may_be_their_own_backup() public {
+        IEscrow.Terms memory t = someTerms();
+        IEscrow.OrderAuthority memory a = someAuthority();
+        t.backupArbiter = a.backupArbiter = arbiter;
+        status(openWith(t, a), IEscrow.Status.OPEN);
+    }
+
+    function test_open_wants_its_dates_in_order_and_within_reach() public {
+        IEscrow.Terms memory t = someTerms();
+        t.resolveBy = t.payBy;
+        refusesOpening(t, someAuthority(), badTerms("resolveBy"));
+        t = someTerms();
+        t.sunset = t.resolveBy;
+        refusesOpening(t, someAuthority(), badTerms("sunset"));
+        t.sunset = uint40(NOW + 730 days + 1);
+        refusesOpening(t, someAuthority(), badTerms("sunset"));
+        IEscrow.OrderAuthority memory a = someAuthority();
+        t.sunset = uint40(NOW + 730 days);
+        a.sunsetWindow = uint32(t.sunset - t.payBy);
+        status(openWith(t, a), IEscrow.Status.OPEN);
+    }
+
+    function test_a_paid_trade_never_falls_back_to_the_seller_by_default() public {
+        IEscrow.Terms memory t = someTerms();
+        t.sunsetBuyerBps = 4_999;
+        refusesOpening(t, someAuthority(), badTerms("sunsetBuyerBps"));
+        t.sunsetBuyerBps = 10_001;
+        refusesOpening(t, someAuthority(), badTerms("sunsetBuyerBps"));
+        IEscrow.OrderAuthority memory a = someAuthority();
+        t.sunsetBuyerBps = a.sunsetBuyerBps = 10_000;
+        status(openWith(t, a), IEscrow.Status.OPEN);
+        t.salt = bytes32(uint256(2));
+        t.sunsetBuyerBps = a.sunsetBuyerBps = 5_000;
+        status(openWith(t, a), IEscrow.Status.OPEN);
+    }
+
+    function test_an_arbiters_fee_above_the_cap_is_refused_whatever_was_signed() public {
+        IEscrow.Terms memory t = someTerms();
+        IEscrow.OrderAuthority memory a = someAuthority();
+        a.maxArbiterFeeBps = 10_000;
+        (t.amount, t.fee, t.arbiterFee) = (1_000_000, 0, 20_001);
+        refusesOpening(t, a, badTerms("arbiterFee"));
+        t.arbiterFee = 20_000;
+        openWith(t, a);
+    }
+
+    function test_words_out_of_range_open_nothing() public {
+        IEscrow.Terms memory t = someTerms();
+        t.fee = 0;
+        IEscrow.OrderAuthority memory a = someAuthority();
+        bytes memory data = abi.encodeCall(escrow.open, (t, a, signAuthority(a)));
+        uint8[13] memory bits = [160, 160, 160, 160, 160, 128, 128, 128, 160, 40, 40, 40, 16];
+        for (uint256 i = 0; i < bits.length; i++) {
+            uint256 place = 4 + 32 * (i + 2);
+            uint256 word;
+            assembly {
+                word := mload(add(data, place))
+                mstore(add(data, place), or(word, shl(mload(add(bits, mul(32, i))), 1)))
+            }
+            (bool done,) = address(escrow).call(data);
+            eq(done ? 1 : 0, 0, "a word out of range");
+            assembly {
+                mstore(add(data, place), word)
+            }
+        }
+        (bool good,) = address(escrow).call(data);
+        eq(good ? 1 : 0, 1, "clean words");
+    }
+
     function test_fee_above_the_cap_is_refused_whatever_was_signed() public {
         IEscrow.Terms memory t = someTerms();
         IEscrow.OrderAuthority memory a = someAuthority();
         a.maxFeeBps = 10_000;
+        t.arbiterFee = 0;
         t.amount = 1_000_000;
         t.fee = 50_001;
         refusesOpening(t, a, badTerms("fee"));
@@ -146,6 +228,24 @@ contract EscrowOpenTest is EscrowTestBase {
         a.feeTo = stranger;
         refusesOpening(someTerms(), a, outside("feeTo"));
         a = someAuthority();
+        a.backupArbiter = stranger;
+        refusesOpening(someTerms(), a, outside("backupArbiter"));
+        a = someAuthority();
+        a.minPerTrade = AMOUNT + 1;
+        refusesOpening(someTerms(), a, outside("minPerTrade"));
+        a = someAuthority();
+        a.maxArbiterFeeBps = 99;
+        refusesOpening(someTerms(), a, outside("maxArbiterFeeBps"));
+        a = someAuthority();
+        a.resolveWindow -= 1;
+        refusesOpening(someTerms(), a, outside("resolveWindow"));
+        a = someAuthority();
+        a.sunsetWindow += 1;
+        refusesOpening(someTerms(), a, outside("sunsetWindow"));
+        a = someAuthority();
+        a.sunsetBuyerBps = 5_000;
+        refusesOpening(someTerms(), a, outside("sunsetBuyerBps"));
+        a = someAuthority();
         a.maxPerTrade = AMOUNT - 1;
         refusesOpening(someTerms(), a, outside("maxPerTrade"));
         a = someAuthority();
@@ -168,7 +268,7 @@ contract EscrowOpenTest is EscrowTestBase {
     function test_authority_past_its_deadline_is_refused() public {
         IEscrow.OrderAuthority memory a = someAuthority();
         a.deadline = uint40(NOW - 1);
-        refusesOpening(someTerms(), a, abi.encodeWithSelector(IEscrow.DeadlinePassed.selector, NOW - 1));
+        refusesOpening(someTerms(), a, abi.encodeWithSelector(IEscrowErrors.DeadlinePassed.selector, NOW - 1));
     }
 
     function test_authority_covers_several_trades_up_to_its_total() public {
@@ -242,7 +342,7 @@ contract EscrowOpenTest is EscrowTestBase {
 
     function test_authority_is_revoked_by_signature_and_by_nobody_else() public {
         IEscrow.OrderAuthority memory a = someAuthority();
-        bytes32 structHash = actHash("RevokeAuthority(bytes32 authority)", authorityHash(a));
+        bytes32 structHash = revokeHash(a);
         bytes memory wrong = sign(STRANGER_KEY, structHash);
         vm.expectRevert(badSignature(seller));
         escrow.revokeAuthority(a, wrong);
@@ -256,7 +356,6 @@ contract EscrowOpenTest is EscrowTestBase {
         IEscrow.Terms memory t = someTerms();
         IEscrow.OrderAuthority memory a = someAuthority();
         t.token = a.token = address(token);
-        t.payBy = uint40(NOW + 1);
         token.reenter(address(escrow), abi.encodeCall(escrow.cancel, (t, signCancel(BUYER_KEY, t))));
         status(openWith(t, a), IEscrow.Status.OPEN);
         eq(token.reentered() ? 1 : 0, 0, "reentered");
@@ -266,7 +365,7 @@ contract EscrowOpenTest is EscrowTestBase {
         first = uint128(1 + first % (2 * AMOUNT));
         second = uint128(1 + second % (2 * AMOUNT));
         IEscrow.Terms memory t = someTerms();
-        t.fee = 0;
+        t.fee = t.arbiterFee = 0;
         t.amount = first;
         open(t);
         t.salt = bytes32(uint256(2));

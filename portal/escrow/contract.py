@@ -13,7 +13,7 @@ from portal.escrow.chain.client import ChainClient, encode_call
 from portal.escrow.contracts import artefact
 from portal.escrow.deployment import Deployment
 from portal.escrow.rules import CHAIN_STATUS, Status
-from portal.escrow.typed_data import STRUCTS, struct_hash
+from portal.escrow.typed_data import DECISION, STRUCTS, Fields, struct_hash
 
 NO_SIGNATURE = b""
 
@@ -25,6 +25,17 @@ class Closing:
     to_buyer: int
     tx_hash: str
     block_number: int
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """One decision of a batch, with the signatures at hand (two are needed)."""
+
+    terms: dict[str, Any]
+    decision: dict[str, Any]
+    seller: str | None = None
+    buyer: str | None = None
+    arbiter: str | None = None
 
 
 class EscrowContract:
@@ -124,17 +135,46 @@ def settle_call(
 ) -> str:
     """Calldata that executes a decision with the signatures at hand (two are needed)."""
     signatures = [_raw(signature) for signature in (seller, buyer, arbiter)]
-    arguments = [_tuple("Terms", terms), _tuple("Settle", decision), *signatures]
+    arguments = [_tuple("Terms", terms), _values(DECISION, decision), *signatures]
     return encode_call("Escrow", "settle", arguments)
 
 
+def settle_batch_call(settlements: list[Settlement], *, skip: bool) -> str:
+    """Calldata that executes many decisions and pays each payee once per token.
+
+    With `skip` those that can't be executed are passed over, else one of them reverts all.
+    """
+    items = [
+        (
+            _tuple("Terms", one.terms),
+            _values(DECISION, one.decision),
+            _raw(one.seller),
+            _raw(one.buyer),
+            _raw(one.arbiter),
+        )
+        for one in settlements
+    ]
+    return encode_call("Escrow", "settleBatch", [items, skip])
+
+
+def sunset_call(terms: dict[str, Any]) -> str:
+    """Calldata that pays out the agreed split of a paid trade after its sunset."""
+    return encode_call("Escrow", "splitAtSunset", [_tuple("Terms", terms)])
+
+
 def _tuple(struct: str, message: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(_value(kind, message[name]) for name, kind in STRUCTS[struct])
+    return _values(STRUCTS[struct], message)
+
+
+def _values(fields: Fields, message: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(_value(kind, message[name]) for name, kind in fields)
 
 
 def _value(kind: str, value: Any) -> Any:
     if kind.startswith("uint"):
         return int(value)
+    if kind == "bool":
+        return bool(value)
     if kind == "address":
         return Web3.to_checksum_address(value)
     return bytes.fromhex(str(value).removeprefix("0x"))

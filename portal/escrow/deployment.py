@@ -10,7 +10,7 @@ from portal.core.settings import Settings
 from portal.escrow.chain.blocks import ChainBlock, ChainLog
 from portal.escrow.contracts import vault_address
 from portal.escrow.models import ChainCursor, ChainDeployment
-from portal.escrow.signers.chosen import relayer
+from portal.escrow.signers.chosen import arbiter, relayer
 from portal.escrow.typed_data import Domain
 
 ESCROW = "escrow"
@@ -91,3 +91,9 @@ def save_deployment(session: Session, deployment: Deployment) -> None:
 def fee_address(settings: Settings) -> str:
     """Where the platform's fees are paid on chain: FEE_ADDRESS, or the relayer's own address."""
     return settings.fee_address or relayer(settings).address
+
+
+def arbiters(settings: Settings) -> dict[str, str]:
+    """Who decides on chain: our key, and after the resolve date BACKUP_ARBITER or still our key."""
+    ours = arbiter(settings).address
+    return {"arbiter": ours, "backupArbiter": settings.backup_arbiter_address or ours}

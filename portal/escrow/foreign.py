@@ -18,7 +18,8 @@ from portal.escrow.models import EscrowRecord
 _CREDIT = event_topic("CreditWithdrawn")
 # Events that say which trade the coins after them belong to.
 _NAMING = frozenset(
-    event_topic(name) for name in ("Opened", "Settled", "Cancelled", "Expired", "CreditWithdrawn")
+    event_topic(name)
+    for name in ("Opened", "Settled", "Skipped", "Cancelled", "Expired", "CreditWithdrawn")
 )
 
 
@@ -42,17 +43,27 @@ class TradeMoves:
         """Whether a trade of the portal moved these coins.
 
         The contract names a trade before it moves coins and lets nothing come in between, so
-        the last event before the transfer governs it. A credit is paid out just before its
-        event; only a payout that a token refused makes one.
+        the last event before the transfer governs it. A batch names all its trades in a row
+        before it pays them jointly: then one of ours among them is enough, so that no payout
+        is ever booked twice. A credit is paid out just before its event; only a payout that a
+        token refused makes one.
         """
         events = self._events.get(transfer.tx_hash, [])
         place = transfer.log_index
         if any(_is_credit(event) and event.log_index == place + 1 for event in events):
             return True
         before = [e for e in events if e.log_index < place and not _is_credit(e)]
-        if not before:
-            return False
-        return max(before, key=lambda event: event.log_index).topics[1] in self._ours
+        return any(event.topics[1] in self._ours for event in _last_run(before))
+
+
+def _last_run(events: list[ChainLog]) -> list[ChainLog]:
+    """The last event and those that stand right before it in a row."""
+    run: list[ChainLog] = []
+    for event in sorted(events, key=lambda one: one.log_index, reverse=True):
+        if run and event.log_index != run[-1].log_index - 1:
+            break
+        run.append(event)
+    return run
 
 
 def _is_credit(event: ChainLog) -> bool:
