@@ -264,6 +264,20 @@ def test_a_lone_endpoint_that_lags_makes_nothing_be_signed_twice(slow: World) ->
     assert slow.coins(DEAD) == 1
 
 
+def test_an_endpoint_that_lags_does_not_have_a_nonce_used_again(world: World) -> None:
+    world.track()
+    first, second = queue_mint(world, "first"), queue_mint(world, "second")
+    with endpoints.endpoint(world.settings.rpc_urls[0], endpoints.late_nonces) as late:
+        runner = IntentRunner(world.relayer(ChainClient([late])))
+        for intent_id in (first, second):
+            runner.sign(intent_id)
+            runner.send(intent_id)
+    (one,), (two,) = world.attempts(first), world.attempts(second)
+    assert two.nonce == one.nonce + 1
+    run(world)
+    assert world.coins(DEAD) == 2
+
+
 def test_a_mint_whose_nonce_is_really_lost_waits_for_a_person(slow: World) -> None:
     """Nothing on chain would keep a second one from minting again."""
     intent_id = queue_mint(slow)
