@@ -30,12 +30,24 @@ def nonce_of(client: ChainClient, address: str) -> int:
 
     Raises Unavailable when none answers.
     """
+    counts = _counts(client, address)
+    return counts[len(counts) // 2]
+
+
+def nonce_seen(client: ChainClient, address: str) -> int:
+    """The same, as half of those that answer have it: one of two that lags hides nothing."""
+    counts = _counts(client, address)
+    return counts[(len(counts) - 1) // 2]
+
+
+def _counts(client: ChainClient, address: str) -> list[int]:
+    """Highest first."""
     checksum = Web3.to_checksum_address(address)
     answers = client.ask_each(lambda node: int(node.eth.get_transaction_count(checksum, "latest")))
     counts = sorted((a for a in answers if not isinstance(a, Exception)), reverse=True)
     if not counts:
         raise _silent(answers)
-    return counts[len(counts) // 2]
+    return counts
 
 
 def went_to_another(client: ChainClient, address: str, nonce: int, hashes: Sequence[str]) -> bool:

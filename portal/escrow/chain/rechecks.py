@@ -41,16 +41,24 @@ def look_again(relayer: Relayer) -> int:
     hashes = {number: block_hash(relayer.client, number) for number in numbers}
     back = 0
     for intent, attempt in waiting:
-        there = _is_there(relayer, intent, attempt, hashes)
+        try:
+            there = _is_there(relayer, intent, attempt, hashes)
+        except Exception:
+            log.exception("escrow.defect", intent=intent.id)
+            continue
         if there:
             _still_there(relayer, intent, final)
         elif there is False:
-            with relayer.database.transaction() as session:
-                locked = relayer.locked(session, intent.id, intent.status)
-                if locked is not None:
-                    put_back(session, locked)
-                    back += 1
+            back += _gone(relayer, intent)
     return back
+
+
+def _gone(relayer: Relayer, seen: ChainIntent) -> bool:
+    with relayer.database.transaction() as session:
+        intent = relayer.locked(session, seen.id, seen.status)
+        if intent is not None:
+            put_back(session, intent)
+        return intent is not None
 
 
 def _is_there(

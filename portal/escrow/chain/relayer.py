@@ -1,6 +1,6 @@
 """Who sends transactions, by which rules, and how an intent ends."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import structlog
@@ -14,6 +14,7 @@ from portal.core.settings import Settings
 from portal.escrow.chain.client import ChainClient
 from portal.escrow.chain.fees import GWEI
 from portal.escrow.chain.intents import DONE, FAILED, Listener, Observer, Outcome, subject_of
+from portal.escrow.chain.majority import nonce_seen
 from portal.escrow.models import ChainIntent
 from portal.escrow.signers.signer import Signer
 
@@ -63,6 +64,17 @@ class Relayer:
     policy: Policy
     observe: Observer
     ended: Listener
+    _mined: dict[str, int] = field(default_factory=dict, init=False)
+
+    def mined(self, sender: str) -> int:
+        """How many transactions of `sender` are mined; asked again after `forget_mined`."""
+        if sender not in self._mined:
+            self._mined[sender] = nonce_seen(self.client, sender)
+        return self._mined[sender]
+
+    def forget_mined(self) -> None:
+        """There may be new blocks."""
+        self._mined.clear()
 
     def locked(self, session: Session, intent_id: int, *statuses: str) -> ChainIntent | None:
         """The intent's row for writing, if it has one of these statuses and nobody else has it."""

@@ -5,6 +5,7 @@ one that looks first whether the row still is where it was. Whatever is killed i
 next run goes on from what is stored, and two processes at once do no harm.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -35,8 +36,9 @@ class IntentRunner:
         node that only refuses one transaction, or answers one with nonsense, does not keep the
         others waiting.
         """
-        look_again(self._relayer)
-        signing.fill_gap(self._relayer)
+        self._relayer.forget_mined()
+        for care in (look_again, signing.fill_gap):
+            self._guarded(care)
         waiting = self._due()
         for intent_id in waiting:
             try:
@@ -49,6 +51,16 @@ class IntentRunner:
                 self._note(intent_id, f"{type(error).__name__}: {error}".replace("\0", ""))
         self._alarm_overdue()
         return len(waiting)
+
+    def _guarded(self, care: Callable[[Relayer], object]) -> None:
+        """What goes wrong with what has ended must not keep what is under way waiting."""
+        try:
+            care(self._relayer)
+        except Unavailable as error:
+            self._client.block_number()
+            log.warning("escrow.waiting", reason=error.message)
+        except Exception:
+            log.exception("escrow.defect")
 
     def advance(self, intent_id: int) -> None:
         """All steps that can be done now."""

@@ -124,14 +124,16 @@ def sign(relayer: Relayer, intent_id: int) -> None:
 def replace(relayer: Relayer, intent: ChainIntent, newest: ChainAttempt, mined: int) -> bool:
     """Reserve an attempt with raised fees at the nonce of one that waits too long.
 
-    One that only waits for others before it is left alone while the market would take it.
+    One that only waits for others before it, or that nodes refuse to have, is left alone while
+    the market would take it: more money is not what it lacks.
     Returns whether there is something to sign now.
     """
     urgency = urgency_of(intent)
     if newest.sender != relayer.sender.address or not _waited(relayer, newest, urgency):
         return False
     market, old = fee_market(relayer.client), Fees(newest.max_fee, newest.priority_fee)
-    if newest.nonce != mined and market.passes(old):
+    refused = newest.status == tries.SIGNED and newest.number == 1
+    if (refused or newest.nonce != mined) and market.passes(old):
         return False
     fees = raised_fees(old, market, urgency, relayer.policy.max_fee)
     with relayer.database.transaction() as session:

@@ -19,7 +19,7 @@ from portal.escrow.chain.intents import (
     attempts_of,
     begin_anew,
 )
-from portal.escrow.chain.majority import knows, nonce_of, went_to_another
+from portal.escrow.chain.majority import knows, went_to_another
 from portal.escrow.chain.relayer import Relayer
 from portal.escrow.chain.signing import replace, sign
 from portal.escrow.chain.spending import alarm_over_budget
@@ -43,6 +43,7 @@ def send(relayer: Relayer, intent_id: int) -> None:
 
 def _offer(relayer: Relayer, attempt: ChainAttempt) -> None:
     relayer.client.broadcast(str(attempt.raw))
+    relayer.forget_mined()
     with relayer.database.transaction() as session:
         intent = relayer.locked(session, attempt.intent_id, SIGNED, SENT)
         kept = session.get_one(ChainAttempt, attempt.id)
@@ -60,27 +61,31 @@ def follow(relayer: Relayer, intent_id: int) -> None:
         attempts = [a for a in attempts_of(session, intent_id, *OPEN) if a.raw is not None]
     if intent.status not in (SIGNED, SENT) or not attempts:
         return
-    # The nonce first: a receipt that appears in between is then found, not missed.
-    mined = nonce_of(relayer.client, attempts[0].sender)
+    # The nonce first: a receipt that appears in between is then found, not missed. One question
+    # for all that wait: while its nonce is not used, none of them can have a receipt.
+    mined = relayer.mined(attempts[0].sender)
+    if mined <= attempts[0].nonce:
+        _forget_receipts(relayer, attempts)
+        _press_on(relayer, intent, attempts, mined)
+        return
     for attempt in attempts:
         receipt = relayer.client.receipt(str(attempt.tx_hash))
         if receipt is not None:
             _weigh(relayer, attempt, receipt)
             return
-    if any(attempt.block_number is not None for attempt in attempts):
-        _forget_receipts(relayer, intent_id)
-    if mined > attempts[0].nonce:
-        _look_for_thief(relayer, attempts)
-    else:
-        _press_on(relayer, intent, attempts, mined)
+    if not _went_to_thief(relayer, attempts):
+        _offer_again(relayer, attempts)
 
 
-def _forget_receipts(relayer: Relayer, intent_id: int) -> None:
-    """It was in a block once, and is not any more."""
+def _forget_receipts(relayer: Relayer, attempts: Sequence[ChainAttempt]) -> None:
+    """What was in a block once is not any more."""
+    if all(attempt.block_number is None for attempt in attempts):
+        return
     with relayer.database.transaction() as session:
-        if (intent := relayer.locked(session, intent_id, SIGNED, SENT)) is not None:
+        intent = relayer.locked(session, attempts[0].intent_id, SIGNED, SENT)
+        if intent is not None:
             intent.block_number = None
-            for attempt in attempts_of(session, intent_id, *OPEN):
+            for attempt in attempts_of(session, intent.id, *OPEN):
                 tries.forget_receipt(attempt)
 
 
@@ -93,15 +98,18 @@ def _press_on(
     if not reserved and replace(relayer, intent, attempts[0], mined):
         sign(relayer, intent.id)
         send(relayer, intent.id)
-        return
+    else:
+        _offer_again(relayer, attempts)
+
+
+def _offer_again(relayer: Relayer, attempts: Sequence[ChainAttempt]) -> None:
+    """Nodes forget; the same bytes again do no harm."""
     sent = next((attempt for attempt in attempts if attempt.status == tries.SENT), None)
-    if sent is None:
-        return  # No node has taken it yet; `send` goes on trying.
-    dropped = not knows(relayer.client, [str(attempt.tx_hash) for attempt in attempts])
-    if dropped:
-        log.warning("escrow.dropped", intent=intent.id, tx=sent.tx_hash)
-    if dropped or _long_ago(relayer, sent):
-        _offer(relayer, sent)
+    if sent is None or not _long_ago(relayer, sent):
+        return  # What no node has taken yet, `send` goes on offering.
+    if not knows(relayer.client, [str(attempt.tx_hash) for attempt in attempts]):
+        log.warning("escrow.dropped", intent=sent.intent_id, tx=sent.tx_hash)
+    _offer(relayer, sent)
 
 
 def _long_ago(relayer: Relayer, attempt: ChainAttempt) -> bool:
@@ -148,7 +156,7 @@ def _conclude(
         relayer.fail(session, intent, reason, final=False)
 
 
-def _look_for_thief(relayer: Relayer, attempts: Sequence[ChainAttempt]) -> None:
+def _went_to_thief(relayer: Relayer, attempts: Sequence[ChainAttempt]) -> bool:
     """The nonce seems spent and no receipt is to be seen: an endpoint lags, or lies, or it is so.
 
     Only when it is final for most endpoints is a second nonce taken, and by itself only for an
@@ -157,11 +165,11 @@ def _look_for_thief(relayer: Relayer, attempts: Sequence[ChainAttempt]) -> None:
     newest = attempts[0]
     hashes = [str(attempt.tx_hash) for attempt in attempts]
     if not went_to_another(relayer.client, newest.sender, newest.nonce, hashes):
-        return
+        return False
     with relayer.database.transaction() as session:
         intent = relayer.locked(session, newest.intent_id, SIGNED, SENT)
         if intent is None or not attempts_of(session, intent.id, *OPEN):
-            return
+            return True
         tries.note_lost(session, newest)
         if intent.kind == FILL:
             relayer.end(session, intent, DONE)
@@ -169,3 +177,4 @@ def _look_for_thief(relayer: Relayer, attempts: Sequence[ChainAttempt]) -> None:
             begin_anew(intent, f"{STOLEN}; signing anew.")
         else:
             relayer.fail(session, intent, f"{STOLEN}; the contract would not refuse a second one.")
+    return True

@@ -72,6 +72,11 @@ def overstated_nonces(method: str, parameters: list[Any], truth: Any) -> Any:
     return hex(int(truth, 16) + 2) if method == "eth_getTransactionCount" else truth
 
 
+def late_nonces(method: str, parameters: list[Any], truth: Any) -> Any:
+    """Has not got the last transaction of anybody."""
+    return hex(max(0, int(truth, 16) - 1)) if method == "eth_getTransactionCount" else truth
+
+
 def refuses_calls(method: str, parameters: list[Any], truth: Any) -> Any:
     """Says that contracts refuse whatever is tried."""
     refusal = Refusal(code=3, message="execution reverted", data="0x")

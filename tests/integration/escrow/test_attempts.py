@@ -1,6 +1,7 @@
 """Nonces, fees, replacements, reorgs and endpoints that lag or lie, on a real chain."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,6 +116,7 @@ def test_at_the_cap_a_transaction_waits_with_an_alarm_and_is_mined_when_fees_fal
 ) -> None:
     intent_id = queue_mint(slow)
     settings = {"chain_replace_seconds": AT_ONCE, "chain_max_fee_gwei": 4}
+    settings["chain_check_seconds"] = AT_ONCE
     run(slow, **settings)
     spike(slow, 100)
     for _ in range(12):
@@ -134,6 +136,23 @@ def test_at_the_cap_a_transaction_waits_with_an_alarm_and_is_mined_when_fees_fal
     assert slow.coins(DEAD) == 1
 
 
+def test_a_relayer_without_gas_money_does_not_bid_against_itself(world: World) -> None:
+    world.track()
+    sender = str(world.relayer().sender.address)
+    money = world.rpc("eth_getBalance", sender, "latest")
+    intent_id = queue_mint(world)
+    IntentRunner(world.relayer()).sign(intent_id)
+    world.rpc("anvil_setBalance", sender, "0x0")
+    for _ in range(3):
+        run(world, chain_replace_seconds=AT_ONCE)
+    assert status(world, intent_id) == "signed"
+    assert "nsufficient funds" in str(intent_of(world, intent_id).error)
+    assert len(world.attempts(intent_id)) == 1
+    world.rpc("anvil_setBalance", sender, money)
+    run(world)
+    assert status(world, intent_id) == "confirmed"
+
+
 def test_what_is_under_way_for_long_raises_an_alarm(slow: World) -> None:
     intent_id = queue_mint(slow)
     run(slow, chain_stuck_seconds=AT_ONCE)
@@ -149,7 +168,7 @@ def test_a_transaction_that_every_node_dropped_is_sent_again(slow: World) -> Non
     (attempt,) = slow.attempts(intent_id)
     slow.rpc("anvil_dropTransaction", attempt.tx_hash)
     assert not knows(slow.client, [str(attempt.tx_hash)])
-    run(slow)
+    run(slow, chain_check_seconds=AT_ONCE)
     slow.rpc("evm_mine")
     run(slow)
     assert status(slow, intent_id) == "confirmed"
@@ -167,19 +186,16 @@ def test_two_processes_at_once_send_everything_once(world: World) -> None:
 
     def work() -> None:
         database = Database(world.database.url)
-        client = ChainClient(world.settings.rpc_urls)
-        other = world.relayer(client)
+        relayer = world.relayer(ChainClient(world.settings.rpc_urls))
         try:
             for _ in range(3):
-                IntentRunner(type(other)(**{**vars(other), "database": database})).run()
+                IntentRunner(replace(relayer, database=database)).run()
         finally:
             database.dispose()
 
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(work) for _ in range(3)]:
+            done.result()
     world.track()
     assert world.coins(DEAD) == len(intents)
     nonces = [attempt.nonce for intent_id in intents for attempt in world.attempts(intent_id)]
@@ -246,6 +262,20 @@ def test_a_lone_endpoint_that_lags_makes_nothing_be_signed_twice(slow: World) ->
     run(slow)
     assert status(slow, intent_id) == "confirmed"
     assert slow.coins(DEAD) == 1
+
+
+def test_an_endpoint_that_lags_does_not_have_a_nonce_used_again(world: World) -> None:
+    world.track()
+    first, second = queue_mint(world, "first"), queue_mint(world, "second")
+    with endpoints.endpoint(world.settings.rpc_urls[0], endpoints.late_nonces) as late:
+        runner = IntentRunner(world.relayer(ChainClient([late])))
+        for intent_id in (first, second):
+            runner.sign(intent_id)
+            runner.send(intent_id)
+    (one,), (two,) = world.attempts(first), world.attempts(second)
+    assert two.nonce == one.nonce + 1
+    run(world)
+    assert world.coins(DEAD) == 2
 
 
 def test_a_mint_whose_nonce_is_really_lost_waits_for_a_person(slow: World) -> None:
