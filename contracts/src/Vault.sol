@@ -9,7 +9,8 @@ import {IVault} from "./interfaces/IVault.sol";
 import {Signatures} from "./libraries/Signatures.sol";
 
 /// @title One trader's coins, ready to be escrowed.
-/// @notice Its address exists before its code and is funded by a plain token transfer. Coins leave it
+/// @notice Its address exists before its code and is funded by a plain transfer of a token or of the
+/// chain's own coin (token zero). Coins leave it
 /// into the escrow under the owner's signed authority, or to an address of the owner's choice: at once
 /// with the platform's co-signature, or on the owner's word alone after `EXIT_DELAY`.
 /// @dev Deployed by the escrow as a clone whose only immutable argument is the owner's address.
@@ -46,6 +47,9 @@ contract Vault is IVault, EIP712 {
         coSigner = coSigner_;
     }
 
+    /// @notice Takes the chain's own coin from anybody.
+    receive() external payable {}
+
     /// @notice The trader whose signature moves these coins.
     function owner() public view returns (address) {
         return address(bytes20(Clones.fetchCloneArgs(address(this))));
@@ -54,7 +58,7 @@ contract Vault is IVault, EIP712 {
     /// @inheritdoc IVault
     function pull(address token, uint256 amount) external {
         if (msg.sender != escrow) revert OnlyEscrow();
-        IERC20(token).safeTransfer(msg.sender, amount);
+        _send(token, msg.sender, amount);
     }
 
     /// @notice Pays out at once with both signatures of `Withdraw`; a signer that calls needs none.
@@ -64,7 +68,7 @@ contract Vault is IVault, EIP712 {
         _requireBy(owner(), digest, ownerSig);
         _requireBy(coSigner, digest, coSig);
         emit Withdrawn(out.token, out.to, out.amount, out.nonce);
-        IERC20(out.token).safeTransfer(out.to, out.amount);
+        _send(out.token, out.to, out.amount);
     }
 
     /// @notice Starts the delay of an exit that needs nobody but the owner.
@@ -87,10 +91,10 @@ contract Vault is IVault, EIP712 {
         if (block.timestamp < ready) revert ExitNotReady(ready);
         if (block.timestamp > ready + EXIT_WINDOW) revert ExitLapsed(ready + EXIT_WINDOW);
         delete readyAt[request];
-        uint256 balance = IERC20(out.token).balanceOf(address(this));
+        uint256 balance = out.token == address(0) ? address(this).balance : IERC20(out.token).balanceOf(address(this));
         uint256 amount = out.amount < balance ? out.amount : balance;
         emit Exited(out.token, out.to, amount, out.nonce);
-        IERC20(out.token).safeTransfer(out.to, amount);
+        _send(out.token, out.to, amount);
     }
 
     /// @notice Withdraws an exit request, for instance one that a thief of the key made.
@@ -101,6 +105,15 @@ contract Vault is IVault, EIP712 {
         _requireBy(owner(), _hashTypedDataV4(keccak256(abi.encode(CANCEL_EXIT, out.nonce))), ownerSig);
         delete readyAt[request];
         emit ExitCancelled(out.nonce);
+    }
+
+    function _send(address token, address to, uint256 amount) private {
+        if (token != address(0)) return IERC20(token).safeTransfer(to, amount);
+        bool done;
+        assembly ("memory-safe") {
+            done := call(gas(), to, amount, 0, 0, 0, 0)
+        }
+        if (!done) revert CoinRefused(to);
     }
 
     function _takeNonce(Outflow calldata out) private {

@@ -2,6 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {IEscrow} from "../src/interfaces/IEscrow.sol";
+import {IEscrowErrors} from "../src/interfaces/IEscrowErrors.sol";
+import {IEscrowEvents} from "../src/interfaces/IEscrowEvents.sol";
 import {TokenPush} from "../src/libraries/TokenPush.sol";
 import {HostileToken} from "./tokens/Tokens.sol";
 import {EscrowTestBase} from "./EscrowTestBase.sol";
@@ -24,7 +26,7 @@ contract EscrowCloseTest is EscrowTestBase {
         bytes32 id = open(t);
         bytes memory sig = signMarkPaid(BUYER_KEY, t);
         vm.warp(uint256(t.payBy) + 1);
-        vm.expectRevert(abi.encodeWithSelector(IEscrow.DeadlinePassed.selector, uint256(t.payBy)));
+        vm.expectRevert(abi.encodeWithSelector(IEscrowErrors.DeadlinePassed.selector, uint256(t.payBy)));
         escrow.markPaid(t, sig);
         vm.warp(t.payBy);
         escrow.markPaid(t, sig);
@@ -81,7 +83,7 @@ contract EscrowCloseTest is EscrowTestBase {
         IEscrow.Terms memory t = someTerms();
         bytes32 id = open(t);
         vm.warp(t.payBy);
-        vm.expectRevert(abi.encodeWithSelector(IEscrow.TooEarly.selector, uint256(t.payBy)));
+        vm.expectRevert(abi.encodeWithSelector(IEscrowErrors.TooEarly.selector, uint256(t.payBy)));
         escrow.expire(t);
         vm.warp(uint256(t.payBy) + 1);
         vm.prank(stranger);
@@ -94,7 +96,7 @@ contract EscrowCloseTest is EscrowTestBase {
         IEscrow.Terms memory t = openPaid();
         vm.warp(uint256(t.payBy) + 365 days);
         vm.expectRevert(
-            abi.encodeWithSelector(IEscrow.WrongStatus.selector, escrow.tradeIdOf(t), IEscrow.Status.PAID)
+            abi.encodeWithSelector(IEscrowErrors.WrongStatus.selector, escrow.tradeIdOf(t), IEscrow.Status.PAID)
         );
         escrow.expire(t);
     }
@@ -123,11 +125,11 @@ contract EscrowCloseTest is EscrowTestBase {
 
     function test_settle_emits_share_and_fee() public {
         IEscrow.Terms memory t = openPaid();
-        IEscrow.Settle memory s = fullRelease(t);
-        bytes memory a = signSettle(SELLER_KEY, s);
-        bytes memory b = signSettle(BUYER_KEY, s);
+        IEscrow.Decision memory s = fullRelease(t);
+        bytes memory a = signSettle(SELLER_KEY, t, s);
+        bytes memory b = signSettle(BUYER_KEY, t, s);
         vm.expectEmit(true, true, true, true, address(escrow));
-        emit IEscrow.Settled(s.tradeId, AMOUNT, FEE);
+        emit IEscrowEvents.Settled(escrow.tradeIdOf(t), AMOUNT, FEE, 0);
         escrow.settle(t, s, a, b, "");
     }
 
@@ -140,23 +142,23 @@ contract EscrowCloseTest is EscrowTestBase {
 
     function test_arbiter_and_buyer_decide_for_the_buyer() public {
         IEscrow.Terms memory t = openPaid();
-        IEscrow.Settle memory s = fullRelease(t);
-        escrow.settle(t, s, "", signSettle(BUYER_KEY, s), signSettle(ARBITER_KEY, s));
+        IEscrow.Decision memory s = fullRelease(t);
+        escrow.settle(t, s, "", signSettle(BUYER_KEY, t, s), signSettle(ARBITER_KEY, t, s));
         eq(usdt.balanceOf(buyerVault), AMOUNT - FEE, "buyer");
     }
 
     function test_arbiter_and_seller_decide_for_the_seller() public {
         IEscrow.Terms memory t = openPaid();
-        IEscrow.Settle memory s = decision(t, 0);
-        escrow.settle(t, s, signSettle(SELLER_KEY, s), "", signSettle(ARBITER_KEY, s));
+        IEscrow.Decision memory s = decision(0);
+        escrow.settle(t, s, signSettle(SELLER_KEY, t, s), "", signSettle(ARBITER_KEY, t, s));
         eq(usdt.balanceOf(sellerVault), 10 * AMOUNT, "seller");
         eq(usdt.balanceOf(feeTo), 0, "fee");
     }
 
     function test_the_caller_counts_as_one_signer() public {
         IEscrow.Terms memory t = openPaid();
-        IEscrow.Settle memory s = fullRelease(t);
-        bytes memory sig = signSettle(BUYER_KEY, s);
+        IEscrow.Decision memory s = fullRelease(t);
+        bytes memory sig = signSettle(BUYER_KEY, t, s);
         vm.prank(seller);
         escrow.settle(t, s, "", sig, "");
         eq(usdt.balanceOf(buyerVault), AMOUNT - FEE, "buyer");
@@ -164,8 +166,8 @@ contract EscrowCloseTest is EscrowTestBase {
 
     function test_one_signer_is_not_enough() public {
         IEscrow.Terms memory t = openPaid();
-        IEscrow.Settle memory s = fullRelease(t);
-        bytes memory sig = signSettle(ARBITER_KEY, s);
+        IEscrow.Decision memory s = fullRelease(t);
+        bytes memory sig = signSettle(ARBITER_KEY, t, s);
         vm.expectRevert(missing(1));
         escrow.settle(t, s, "", "", sig);
         vm.prank(arbiter);
@@ -177,8 +179,8 @@ contract EscrowCloseTest is EscrowTestBase {
 
     function test_one_key_cannot_sign_in_two_places() public {
         IEscrow.Terms memory t = openPaid();
-        IEscrow.Settle memory s = fullRelease(t);
-        bytes memory sig = signSettle(BUYER_KEY, s);
+        IEscrow.Decision memory s = fullRelease(t);
+        bytes memory sig = signSettle(BUYER_KEY, t, s);
         vm.expectRevert(badSignature(seller));
         escrow.settle(t, s, sig, sig, "");
         vm.expectRevert(badSignature(arbiter));
@@ -187,48 +189,49 @@ contract EscrowCloseTest is EscrowTestBase {
 
     function test_signers_must_agree_on_the_same_share() public {
         IEscrow.Terms memory t = openPaid();
-        IEscrow.Settle memory s = fullRelease(t);
-        bytes memory mine = signSettle(BUYER_KEY, s);
-        bytes memory other = signSettle(SELLER_KEY, decision(t, AMOUNT / 2));
+        IEscrow.Decision memory s = fullRelease(t);
+        bytes memory mine = signSettle(BUYER_KEY, t, s);
+        bytes memory other = signSettle(SELLER_KEY, t, decision(AMOUNT / 2));
         vm.expectRevert(badSignature(seller));
         escrow.settle(t, s, other, mine, "");
     }
 
     function test_a_decision_belongs_to_one_trade() public {
         IEscrow.Terms memory t = openPaid();
-        IEscrow.Settle memory s = fullRelease(t);
-        s.tradeId = bytes32(uint256(5));
-        bytes memory a = signSettle(SELLER_KEY, s);
-        bytes memory b = signSettle(BUYER_KEY, s);
-        vm.expectRevert(badTerms("tradeId"));
+        IEscrow.Decision memory s = fullRelease(t);
+        bytes memory a = signSettle(SELLER_KEY, t, s);
+        bytes memory b = signSettle(BUYER_KEY, t, s);
+        t.salt = bytes32(uint256(2));
+        open(t);
+        vm.expectRevert(badSignature(seller));
         escrow.settle(t, s, a, b, "");
     }
 
     function test_a_decision_for_another_chain_is_refused() public {
         IEscrow.Terms memory t = openPaid();
-        IEscrow.Settle memory s = fullRelease(t);
+        IEscrow.Decision memory s = fullRelease(t);
         bytes32 elsewhere = domain("OTC Portal Escrow", address(escrow), 1);
-        bytes memory a = signIn(elsewhere, SELLER_KEY, settleHash(s));
-        bytes memory b = signSettle(BUYER_KEY, s);
+        bytes memory a = signIn(elsewhere, SELLER_KEY, settleHash(t, s));
+        bytes memory b = signSettle(BUYER_KEY, t, s);
         vm.expectRevert(badSignature(seller));
         escrow.settle(t, s, a, b, "");
     }
 
     function test_a_decision_past_its_deadline_is_refused() public {
         IEscrow.Terms memory t = openPaid();
-        IEscrow.Settle memory s = fullRelease(t);
-        bytes memory a = signSettle(SELLER_KEY, s);
-        bytes memory b = signSettle(BUYER_KEY, s);
+        IEscrow.Decision memory s = fullRelease(t);
+        bytes memory a = signSettle(SELLER_KEY, t, s);
+        bytes memory b = signSettle(BUYER_KEY, t, s);
         vm.warp(uint256(s.deadline) + 1);
-        vm.expectRevert(abi.encodeWithSelector(IEscrow.DeadlinePassed.selector, uint256(s.deadline)));
+        vm.expectRevert(abi.encodeWithSelector(IEscrowErrors.DeadlinePassed.selector, uint256(s.deadline)));
         escrow.settle(t, s, a, b, "");
     }
 
     function test_nobody_gets_more_than_the_amount() public {
         IEscrow.Terms memory t = openPaid();
-        IEscrow.Settle memory s = decision(t, AMOUNT + 1);
-        bytes memory a = signSettle(SELLER_KEY, s);
-        bytes memory b = signSettle(BUYER_KEY, s);
+        IEscrow.Decision memory s = decision(AMOUNT + 1);
+        bytes memory a = signSettle(SELLER_KEY, t, s);
+        bytes memory b = signSettle(BUYER_KEY, t, s);
         vm.expectRevert(badTerms("toBuyer"));
         escrow.settle(t, s, a, b, "");
     }
@@ -240,6 +243,8 @@ contract EscrowCloseTest is EscrowTestBase {
         t.fee = uint128(fee % (uint256(t.amount) / 20 + 1));
         a.maxTotal = a.maxPerTrade = t.amount;
         a.maxFeeBps = 500;
+        t.arbiterFee = 0;
+        a.minPerTrade = 0;
         toBuyer = uint128(toBuyer % (uint256(t.amount) + 1));
         openWith(t, a);
         settleBySellerAndBuyer(t, toBuyer);
@@ -269,13 +274,13 @@ contract EscrowCloseTest is EscrowTestBase {
         vm.prank(stranger);
         escrow.withdrawCredit(address(token), buyerVault);
         eq(token.balanceOf(buyerVault), AMOUNT - FEE, "buyer");
-        vm.expectRevert(IEscrow.NoCredit.selector);
+        vm.expectRevert(IEscrowErrors.NoCredit.selector);
         escrow.withdrawCredit(address(token), buyerVault);
     }
 
     function test_credit_survives_while_the_payee_is_still_refused() public {
         HostileToken token = settledWithListedBuyer(1);
-        vm.expectRevert(abi.encodeWithSelector(IEscrow.TransferRefused.selector, address(token), buyerVault));
+        vm.expectRevert(abi.encodeWithSelector(IEscrowErrors.TransferRefused.selector, address(token), buyerVault));
         escrow.withdrawCredit(address(token), buyerVault);
         eq(escrow.credit(address(token), buyerVault), AMOUNT - FEE, "credit");
     }
@@ -315,12 +320,12 @@ contract EscrowCloseTest is EscrowTestBase {
     }
 
     function refusesEveryAct(IEscrow.Terms memory t, IEscrow.Status current) private {
-        bytes memory why = abi.encodeWithSelector(IEscrow.WrongStatus.selector, escrow.tradeIdOf(t), current);
-        IEscrow.Settle memory s = fullRelease(t);
+        bytes memory why = abi.encodeWithSelector(IEscrowErrors.WrongStatus.selector, escrow.tradeIdOf(t), current);
+        IEscrow.Decision memory s = fullRelease(t);
         bytes memory paid = signMarkPaid(BUYER_KEY, t);
         bytes memory cancelled = signCancel(BUYER_KEY, t);
-        bytes memory a = signSettle(SELLER_KEY, s);
-        bytes memory b = signSettle(BUYER_KEY, s);
+        bytes memory a = signSettle(SELLER_KEY, t, s);
+        bytes memory b = signSettle(BUYER_KEY, t, s);
         vm.expectRevert(why);
         escrow.markPaid(t, paid);
         vm.expectRevert(why);

@@ -2,6 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {IEscrow} from "../src/interfaces/IEscrow.sol";
+import {IEscrowErrors} from "../src/interfaces/IEscrowErrors.sol";
+import {IEscrowEvents} from "../src/interfaces/IEscrowEvents.sol";
 import {ContractWallet, HostileToken, StandardToken} from "./tokens/Tokens.sol";
 import {EscrowTestBase} from "./EscrowTestBase.sol";
 
@@ -21,7 +23,7 @@ contract EscrowOpenTest is EscrowTestBase {
         bytes32 id = escrow.tradeIdOf(t);
         escrow.deployVault(seller);
         vm.expectEmit(true, true, true, true, address(escrow));
-        emit IEscrow.Opened(id, seller, buyer, authorityHash(a), t);
+        emit IEscrowEvents.Opened(id, seller, buyer, authorityHash(a), t);
         escrow.open(t, a, sig);
     }
 
@@ -47,7 +49,7 @@ contract EscrowOpenTest is EscrowTestBase {
         IEscrow.OrderAuthority memory a = someAuthority();
         t.token = a.token = address(token);
         bytes memory sig = signAuthority(a);
-        vm.expectRevert(abi.encodeWithSelector(IEscrow.InexactTransfer.selector, AMOUNT, AMOUNT - 1));
+        vm.expectRevert(abi.encodeWithSelector(IEscrowErrors.InexactTransfer.selector, AMOUNT, AMOUNT - 1));
         escrow.open(t, a, sig);
     }
 
@@ -65,14 +67,14 @@ contract EscrowOpenTest is EscrowTestBase {
     function test_open_twice_is_refused() public {
         IEscrow.Terms memory t = someTerms();
         bytes32 id = open(t);
-        refusesOpening(t, someAuthority(), abi.encodeWithSelector(IEscrow.AlreadyUsed.selector, id));
+        refusesOpening(t, someAuthority(), abi.encodeWithSelector(IEscrowErrors.AlreadyUsed.selector, id));
     }
 
     function test_a_closed_id_never_reopens() public {
         IEscrow.Terms memory t = someTerms();
         bytes32 id = open(t);
         settleBySellerAndBuyer(t, AMOUNT);
-        refusesOpening(t, someAuthority(), abi.encodeWithSelector(IEscrow.AlreadyUsed.selector, id));
+        refusesOpening(t, someAuthority(), abi.encodeWithSelector(IEscrowErrors.AlreadyUsed.selector, id));
     }
 
     function test_open_with_an_empty_vault_changes_nothing() public {
@@ -117,6 +119,7 @@ contract EscrowOpenTest is EscrowTestBase {
         IEscrow.Terms memory t = someTerms();
         IEscrow.OrderAuthority memory a = someAuthority();
         a.maxFeeBps = 10_000;
+        t.arbiterFee = 0;
         t.amount = 1_000_000;
         t.fee = 50_001;
         refusesOpening(t, a, badTerms("fee"));
@@ -168,7 +171,7 @@ contract EscrowOpenTest is EscrowTestBase {
     function test_authority_past_its_deadline_is_refused() public {
         IEscrow.OrderAuthority memory a = someAuthority();
         a.deadline = uint40(NOW - 1);
-        refusesOpening(someTerms(), a, abi.encodeWithSelector(IEscrow.DeadlinePassed.selector, NOW - 1));
+        refusesOpening(someTerms(), a, abi.encodeWithSelector(IEscrowErrors.DeadlinePassed.selector, NOW - 1));
     }
 
     function test_authority_covers_several_trades_up_to_its_total() public {
@@ -242,7 +245,7 @@ contract EscrowOpenTest is EscrowTestBase {
 
     function test_authority_is_revoked_by_signature_and_by_nobody_else() public {
         IEscrow.OrderAuthority memory a = someAuthority();
-        bytes32 structHash = actHash("RevokeAuthority(bytes32 authority)", authorityHash(a));
+        bytes32 structHash = revokeHash(a);
         bytes memory wrong = sign(STRANGER_KEY, structHash);
         vm.expectRevert(badSignature(seller));
         escrow.revokeAuthority(a, wrong);
@@ -256,7 +259,6 @@ contract EscrowOpenTest is EscrowTestBase {
         IEscrow.Terms memory t = someTerms();
         IEscrow.OrderAuthority memory a = someAuthority();
         t.token = a.token = address(token);
-        t.payBy = uint40(NOW + 1);
         token.reenter(address(escrow), abi.encodeCall(escrow.cancel, (t, signCancel(BUYER_KEY, t))));
         status(openWith(t, a), IEscrow.Status.OPEN);
         eq(token.reentered() ? 1 : 0, 0, "reentered");
@@ -266,7 +268,7 @@ contract EscrowOpenTest is EscrowTestBase {
         first = uint128(1 + first % (2 * AMOUNT));
         second = uint128(1 + second % (2 * AMOUNT));
         IEscrow.Terms memory t = someTerms();
-        t.fee = 0;
+        t.fee = t.arbiterFee = 0;
         t.amount = first;
         open(t);
         t.salt = bytes32(uint256(2));

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Escrow} from "../src/Escrow.sol";
 import {Vault} from "../src/Vault.sol";
 import {IEscrow} from "../src/interfaces/IEscrow.sol";
+import {IEscrowErrors} from "../src/interfaces/IEscrowErrors.sol";
 import {IVault} from "../src/interfaces/IVault.sol";
 import {TestUSDT} from "../src/demo/TestUSDT.sol";
 import {Vm} from "./Vm.sol";
@@ -18,14 +19,21 @@ abstract contract EscrowTestBase {
     uint256 internal constant BUYER_KEY = 0xB0B;
     uint256 internal constant ARBITER_KEY = 0xA4B;
     uint256 internal constant PLATFORM_KEY = 0x9147;
+    uint256 internal constant BACKUP_KEY = 0xBAC;
     uint256 internal constant STRANGER_KEY = 0x666;
     uint256 internal constant CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
     uint128 internal constant AMOUNT = 100_500_000;
     uint128 internal constant FEE = 1_500_001;
+    uint128 internal constant ARBITER_FEE = 1_000_001;
+    string internal constant TERMS_TYPE =
+        "Terms(bytes32 salt,address seller,address buyer,address arbiter,address backupArbiter,address token,uint128 amount,uint128 fee,uint128 arbiterFee,address feeTo,uint40 payBy,uint40 resolveBy,uint40 sunset,uint16 sunsetBuyerBps)";
+    string internal constant AUTHORITY_TYPE =
+        "OrderAuthority(address owner,address token,uint128 maxTotal,uint128 minPerTrade,uint128 maxPerTrade,address arbiter,address backupArbiter,address feeTo,uint16 maxFeeBps,uint16 maxArbiterFeeBps,address opener,uint32 payWindow,uint32 resolveWindow,uint32 sunsetWindow,uint16 sunsetBuyerBps,uint40 deadline,uint256 nonce)";
 
     address internal seller = vm.addr(SELLER_KEY);
     address internal buyer = vm.addr(BUYER_KEY);
     address internal arbiter = vm.addr(ARBITER_KEY);
+    address internal backup = vm.addr(BACKUP_KEY);
     address internal platform = vm.addr(PLATFORM_KEY);
     address internal stranger = vm.addr(STRANGER_KEY);
     address internal feeTo = address(0xFEE);
@@ -52,11 +60,16 @@ abstract contract EscrowTestBase {
             seller: seller,
             buyer: buyer,
             arbiter: arbiter,
+            backupArbiter: backup,
             token: address(usdt),
             amount: AMOUNT,
             fee: FEE,
+            arbiterFee: ARBITER_FEE,
             feeTo: feeTo,
-            payBy: uint40(NOW + 1 hours)
+            payBy: uint40(NOW + 1 hours),
+            resolveBy: uint40(NOW + 1 hours + 30 days),
+            sunset: uint40(NOW + 1 hours + 90 days),
+            sunsetBuyerBps: 6_000
         });
     }
 
@@ -65,23 +78,35 @@ abstract contract EscrowTestBase {
             owner: seller,
             token: address(usdt),
             maxTotal: 3 * AMOUNT,
+            minPerTrade: 1,
             maxPerTrade: 2 * AMOUNT,
             arbiter: arbiter,
+            backupArbiter: backup,
             feeTo: feeTo,
             maxFeeBps: 200,
+            maxArbiterFeeBps: 100,
             opener: address(0),
             payWindow: 2 hours,
+            resolveWindow: 30 days,
+            sunsetWindow: 90 days,
+            sunsetBuyerBps: 6_000,
             deadline: uint40(NOW + 1 days),
             nonce: 7
         });
     }
 
-    function fullRelease(IEscrow.Terms memory t) internal view returns (IEscrow.Settle memory) {
-        return decision(t, t.amount);
+    function fullRelease(IEscrow.Terms memory t) internal pure returns (IEscrow.Decision memory) {
+        return decision(t.amount);
     }
 
-    function decision(IEscrow.Terms memory t, uint128 toBuyer) internal view returns (IEscrow.Settle memory) {
-        return IEscrow.Settle({tradeId: escrow.tradeIdOf(t), toBuyer: toBuyer, deadline: uint40(NOW + 30 days)});
+    function decision(uint128 toBuyer) internal pure returns (IEscrow.Decision memory) {
+        return IEscrow.Decision({toBuyer: toBuyer, payArbiter: false, deadline: uint40(NOW + 200 days)});
+    }
+
+    /// @dev The same terms and authority for another coin; zero is the chain's own.
+    function inCoin(address token) internal view returns (IEscrow.Terms memory t, IEscrow.OrderAuthority memory a) {
+        (t, a) = (someTerms(), someAuthority());
+        t.token = a.token = token;
     }
 
     // ── signatures ─────────────────────────────────────────────────────────────────────────────
@@ -108,22 +133,35 @@ abstract contract EscrowTestBase {
     }
 
     function authorityHash(IEscrow.OrderAuthority memory a) internal pure returns (bytes32) {
-        return keccak256(
-            abi.encode(
-                keccak256(
-                    "OrderAuthority(address owner,address token,uint128 maxTotal,uint128 maxPerTrade,address arbiter,address feeTo,uint16 maxFeeBps,address opener,uint32 payWindow,uint40 deadline,uint256 nonce)"
-                ),
-                a
-            )
+        return keccak256(abi.encode(keccak256(bytes(AUTHORITY_TYPE)), a));
+    }
+
+    function termsHash(IEscrow.Terms memory t) internal pure returns (bytes32) {
+        return keccak256(abi.encode(keccak256(bytes(TERMS_TYPE)), t));
+    }
+
+    function settleHash(IEscrow.Terms memory t, IEscrow.Decision memory d) internal pure returns (bytes32) {
+        bytes memory typeName =
+            abi.encodePacked("Settle(Terms terms,uint128 toBuyer,bool payArbiter,uint40 deadline)", TERMS_TYPE);
+        return keccak256(abi.encode(keccak256(typeName), termsHash(t), d));
+    }
+
+    /// @dev Hash of an act that nests the terms and says nothing else.
+    function actHash(string memory act, IEscrow.Terms memory t) internal pure returns (bytes32) {
+        bytes32 typeHash = keccak256(abi.encodePacked(act, "(Terms terms)", TERMS_TYPE));
+        return keccak256(abi.encode(typeHash, termsHash(t)));
+    }
+
+    function revokeHash(IEscrow.OrderAuthority memory a) internal pure returns (bytes32) {
+        bytes32 typeHash = keccak256(abi.encodePacked("RevokeAuthority(OrderAuthority authority)", AUTHORITY_TYPE));
+        return keccak256(abi.encode(typeHash, authorityHash(a)));
+    }
+
+    function redirectHash(IEscrow.Redirect memory r) internal pure returns (bytes32) {
+        bytes32 typeHash = keccak256(
+            "Redirect(address token,address creditor,address to,uint256 amount,uint256 nonce,uint40 deadline)"
         );
-    }
-
-    function settleHash(IEscrow.Settle memory s) internal pure returns (bytes32) {
-        return keccak256(abi.encode(keccak256("Settle(bytes32 tradeId,uint128 toBuyer,uint40 deadline)"), s));
-    }
-
-    function actHash(string memory typeName, bytes32 subject) internal pure returns (bytes32) {
-        return keccak256(abi.encode(keccak256(bytes(typeName)), subject));
+        return keccak256(abi.encode(typeHash, r));
     }
 
     function signAuthority(IEscrow.OrderAuthority memory a) internal view returns (bytes memory) {
@@ -131,15 +169,27 @@ abstract contract EscrowTestBase {
     }
 
     function signMarkPaid(uint256 key, IEscrow.Terms memory t) internal view returns (bytes memory) {
-        return sign(key, actHash("MarkPaid(bytes32 tradeId)", escrow.tradeIdOf(t)));
+        return sign(key, actHash("MarkPaid", t));
     }
 
     function signCancel(uint256 key, IEscrow.Terms memory t) internal view returns (bytes memory) {
-        return sign(key, actHash("Cancel(bytes32 tradeId)", escrow.tradeIdOf(t)));
+        return sign(key, actHash("Cancel", t));
     }
 
-    function signSettle(uint256 key, IEscrow.Settle memory s) internal view returns (bytes memory) {
-        return sign(key, settleHash(s));
+    function signSettle(uint256 key, IEscrow.Terms memory t, IEscrow.Decision memory d)
+        internal
+        view
+        returns (bytes memory)
+    {
+        return sign(key, settleHash(t, d));
+    }
+
+    function bySellerAndBuyer(IEscrow.Terms memory t, IEscrow.Decision memory d)
+        internal
+        view
+        returns (IEscrow.Settlement memory)
+    {
+        return IEscrow.Settlement(t, d, signSettle(SELLER_KEY, t, d), signSettle(BUYER_KEY, t, d), "");
     }
 
     // ── steps ──────────────────────────────────────────────────────────────────────────────────
@@ -160,8 +210,12 @@ abstract contract EscrowTestBase {
     }
 
     function settleBySellerAndBuyer(IEscrow.Terms memory t, uint128 toBuyer) internal {
-        IEscrow.Settle memory s = decision(t, toBuyer);
-        escrow.settle(t, s, signSettle(SELLER_KEY, s), signSettle(BUYER_KEY, s), "");
+        IEscrow.Decision memory d = decision(toBuyer);
+        escrow.settle(t, d, signSettle(SELLER_KEY, t, d), signSettle(BUYER_KEY, t, d), "");
+    }
+
+    function markPaid(IEscrow.Terms memory t) internal {
+        escrow.markPaid(t, signMarkPaid(BUYER_KEY, t));
     }
 
     // ── checks ─────────────────────────────────────────────────────────────────────────────────
@@ -181,18 +235,18 @@ abstract contract EscrowTestBase {
     }
 
     function badTerms(string memory field) internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(IEscrow.BadTerms.selector, field);
+        return abi.encodeWithSelector(IEscrowErrors.BadTerms.selector, field);
     }
 
     function outside(string memory field) internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(IEscrow.OutsideAuthority.selector, field);
+        return abi.encodeWithSelector(IEscrowErrors.OutsideAuthority.selector, field);
     }
 
     function badSignature(address expected) internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(IEscrow.BadSignature.selector, expected);
+        return abi.encodeWithSelector(IEscrowErrors.BadSignature.selector, expected);
     }
 
     function missing(uint256 given) internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(IEscrow.SignaturesMissing.selector, given);
+        return abi.encodeWithSelector(IEscrowErrors.SignaturesMissing.selector, given);
     }
 }

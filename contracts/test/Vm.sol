@@ -3,6 +3,17 @@ pragma solidity ^0.8.28;
 
 /// @notice The cheat codes these tests use.
 interface Vm {
+    /// @notice What the last call cost; with `--isolate` that is a whole transaction.
+    struct Gas {
+        uint64 gasLimit;
+        uint64 gasTotalUsed;
+        uint64 gasMemoryUsed;
+        int64 gasRefunded;
+        uint64 gasRemaining;
+    }
+
+    function lastCallGas() external view returns (Gas memory);
+    function deal(address account, uint256 balance) external;
     function addr(uint256 key) external pure returns (address);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function warp(uint256 timestamp) external;

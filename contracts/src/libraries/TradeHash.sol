@@ -4,17 +4,27 @@ pragma solidity ^0.8.28;
 import {IEscrow} from "../interfaces/IEscrow.sol";
 
 /// @title EIP-712 struct hashes of everything that is signed for the escrow.
+/// @dev Every act on a trade nests the whole terms, so that any wallet shows amount, counterparty and
+/// deadlines. The nested hash is the trade id, which the contract has at hand: it costs no gas.
 library TradeHash {
-    bytes32 internal constant TERMS = keccak256(
-        "Terms(bytes32 salt,address seller,address buyer,address arbiter,address token,uint128 amount,uint128 fee,address feeTo,uint40 payBy)"
+    string internal constant TERMS_TYPE =
+        "Terms(bytes32 salt,address seller,address buyer,address arbiter,address backupArbiter,address token,uint128 amount,uint128 fee,uint128 arbiterFee,address feeTo,uint40 payBy,uint40 resolveBy,uint40 sunset,uint16 sunsetBuyerBps)";
+    string internal constant AUTHORITY_TYPE =
+        "OrderAuthority(address owner,address token,uint128 maxTotal,uint128 minPerTrade,uint128 maxPerTrade,address arbiter,address backupArbiter,address feeTo,uint16 maxFeeBps,uint16 maxArbiterFeeBps,address opener,uint32 payWindow,uint32 resolveWindow,uint32 sunsetWindow,uint16 sunsetBuyerBps,uint40 deadline,uint256 nonce)";
+
+    bytes32 internal constant TERMS = keccak256(bytes(TERMS_TYPE));
+    bytes32 internal constant AUTHORITY = keccak256(bytes(AUTHORITY_TYPE));
+    bytes32 internal constant SETTLE = keccak256(
+        abi.encodePacked("Settle(Terms terms,uint128 toBuyer,bool payArbiter,uint40 deadline)", TERMS_TYPE)
     );
-    bytes32 internal constant AUTHORITY = keccak256(
-        "OrderAuthority(address owner,address token,uint128 maxTotal,uint128 maxPerTrade,address arbiter,address feeTo,uint16 maxFeeBps,address opener,uint32 payWindow,uint40 deadline,uint256 nonce)"
+    bytes32 internal constant OPEN = keccak256(abi.encodePacked("Open(Terms terms)", TERMS_TYPE));
+    bytes32 internal constant MARK_PAID = keccak256(abi.encodePacked("MarkPaid(Terms terms)", TERMS_TYPE));
+    bytes32 internal constant CANCEL = keccak256(abi.encodePacked("Cancel(Terms terms)", TERMS_TYPE));
+    bytes32 internal constant REVOKE =
+        keccak256(abi.encodePacked("RevokeAuthority(OrderAuthority authority)", AUTHORITY_TYPE));
+    bytes32 internal constant REDIRECT = keccak256(
+        "Redirect(address token,address creditor,address to,uint256 amount,uint256 nonce,uint40 deadline)"
     );
-    bytes32 internal constant SETTLE = keccak256("Settle(bytes32 tradeId,uint128 toBuyer,uint40 deadline)");
-    bytes32 internal constant MARK_PAID = keccak256("MarkPaid(bytes32 tradeId)");
-    bytes32 internal constant CANCEL = keccak256("Cancel(bytes32 tradeId)");
-    bytes32 internal constant REVOKE = keccak256("RevokeAuthority(bytes32 authority)");
 
     function terms(IEscrow.Terms calldata t) internal pure returns (bytes32) {
         return keccak256(abi.encode(TERMS, t));
@@ -24,11 +34,15 @@ library TradeHash {
         return keccak256(abi.encode(AUTHORITY, a));
     }
 
-    function settle(IEscrow.Settle calldata s) internal pure returns (bytes32) {
-        return keccak256(abi.encode(SETTLE, s));
+    function settle(bytes32 tradeId, IEscrow.Decision calldata d) internal pure returns (bytes32) {
+        return keccak256(abi.encode(SETTLE, tradeId, d));
     }
 
-    /// @dev For the acts that name nothing but one hash: MARK_PAID, CANCEL, REVOKE.
+    function redirect(IEscrow.Redirect calldata r) internal pure returns (bytes32) {
+        return keccak256(abi.encode(REDIRECT, r));
+    }
+
+    /// @dev For the acts that name nothing but one hashed struct: OPEN, MARK_PAID, CANCEL, REVOKE.
     function act(bytes32 typeHash, bytes32 subject) internal pure returns (bytes32) {
         return keccak256(abi.encode(typeHash, subject));
     }

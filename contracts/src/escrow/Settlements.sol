@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Netting} from "../libraries/Netting.sol";
+import {Signatures} from "../libraries/Signatures.sol";
+import {Split} from "../libraries/Split.sol";
+import {TradeHash} from "../libraries/TradeHash.sol";
+import {Trades} from "./Trades.sol";
+
+/// @title Paying out what two of three agree on, one by one or many at once, and the split at the sunset.
+abstract contract Settlements is Trades {
+    using Netting for Netting.Book;
+
+    /// @dev Seller, buyer, fee and arbiter: a trade has no other payees.
+    uint256 private constant PAYEES = 4;
+
+    /// @notice Executes a decision that two of the three parties agree on; the caller counts as one.
+    /// @param sellerSig,buyerSig,arbiterSig signatures of `Settle`; empty where a party did not sign
+    function settle(
+        Terms calldata terms,
+        Decision calldata decision,
+        bytes calldata sellerSig,
+        bytes calldata buyerSig,
+        bytes calldata arbiterSig
+    ) external nonReentrant {
+        bytes32 tradeId = TradeHash.terms(terms);
+        _revertWith(_refusal(terms, tradeId, decision, sellerSig, buyerSig, arbiterSig));
+        _payShares(terms, _close(terms, tradeId, decision));
+    }
+
+    /// @notice Executes many decisions, paying each payee once per token.
+    /// @param skip whether one that can't be executed is passed over (with a `Skipped`) or reverts all
+    /// @return settled how many were executed
+    function settleBatch(Settlement[] calldata settlements, bool skip)
+        external
+        nonReentrant
+        returns (uint256 settled)
+    {
+        Netting.Book memory book = Netting.book(settlements.length * PAYEES);
+        for (uint256 i = 0; i < settlements.length; i++) {
+            if (_settleInto(book, settlements[i], skip)) settled++;
+        }
+        for (uint256 i = 0; i < book.count; i++) {
+            (address token, address payee) = (book.tokens[i], book.payees[i]);
+            _pay(token, payee, Netting.take(token, payee));
+        }
+    }
+
+    /// @notice Pays out the agreed split of a paid trade that nobody decided in time. Anyone may call.
+    function splitAtSunset(Terms calldata terms) external nonReentrant {
+        bytes32 tradeId = TradeHash.terms(terms);
+        _requireStatus(tradeId, Status.PAID);
+        if (block.timestamp <= terms.sunset) revert TooEarly(terms.sunset);
+        statusOf[tradeId] = Status.CLOSED;
+        uint128 toBuyer = Split.part(terms.amount, terms.sunsetBuyerBps, 10_000);
+        Split.Shares memory shares = Split.shares(terms, toBuyer, 0);
+        emit SunsetReached(tradeId);
+        emit Settled(tradeId, toBuyer, shares.feeTo, 0);
+        _payShares(terms, shares);
+    }
+
+    /// @notice The third signer at this moment: the arbiter, or after `resolveBy` the backup.
+    function arbiterNow(Terms calldata terms) public view returns (address) {
+        return block.timestamp > terms.resolveBy ? terms.backupArbiter : terms.arbiter;
+    }
+
+    function _settleInto(Netting.Book memory book, Settlement calldata one, bool skip) private returns (bool) {
+        bytes32 tradeId = TradeHash.terms(one.terms);
+        bytes memory why =
+            _refusal(one.terms, tradeId, one.decision, one.sellerSig, one.buyerSig, one.arbiterSig);
+        if (why.length != 0 && skip) {
+            emit Skipped(tradeId, why);
+            return false;
+        }
+        _revertWith(why);
+        Split.Shares memory shares = _close(one.terms, tradeId, one.decision);
+        _oweShares(book, one.terms, shares);
+        return true;
+    }
+
+    /// @return why the encoded error that forbids this settlement; empty if nothing does
+    function _refusal(
+        Terms calldata terms,
+        bytes32 tradeId,
+        Decision calldata decision,
+        bytes calldata sellerSig,
+        bytes calldata buyerSig,
+        bytes calldata arbiterSig
+    ) private view returns (bytes memory why) {
+        Status status = statusOf[tradeId];
+        if (!_isLive(status)) return abi.encodeWithSelector(WrongStatus.selector, tradeId, status);
+        if (decision.toBuyer > terms.amount) return abi.encodeWithSelector(BadTerms.selector, "toBuyer");
+        if (block.timestamp > decision.deadline) {
+            return abi.encodeWithSelector(DeadlinePassed.selector, decision.deadline);
+        }
+        bytes32 digest = _hashTypedDataV4(TradeHash.settle(tradeId, decision));
+        address arbiter = arbiterNow(terms);
+        (bool seller, bool sellerLied) = _voice(terms.seller, digest, sellerSig);
+        if (sellerLied) return abi.encodeWithSelector(BadSignature.selector, terms.seller);
+        (bool buyer, bool buyerLied) = _voice(terms.buyer, digest, buyerSig);
+        if (buyerLied) return abi.encodeWithSelector(BadSignature.selector, terms.buyer);
+        (bool third, bool thirdLied) = _voice(arbiter, digest, arbiterSig);
+        if (thirdLied) return abi.encodeWithSelector(BadSignature.selector, arbiter);
+        return _quorum(seller, buyer, third, decision.payArbiter, arbiter);
+    }
+
+    function _quorum(bool seller, bool buyer, bool third, bool payArbiter, address arbiter)
+        private
+        pure
+        returns (bytes memory why)
+    {
+        uint256 given = (seller ? 1 : 0) + (buyer ? 1 : 0) + (third ? 1 : 0);
+        if (given < 2) return abi.encodeWithSelector(SignaturesMissing.selector, given);
+        if (payArbiter && !third) return abi.encodeWithSelector(ArbiterDidNotSign.selector, arbiter);
+    }
+
+    /// @dev A party that neither calls nor signed is silent; one whose signature is wrong spoils the call.
+    function _voice(address party, bytes32 digest, bytes calldata signature)
+        private
+        view
+        returns (bool agrees, bool wrong)
+    {
+        if (msg.sender == party) return (true, false);
+        if (signature.length == 0) return (false, false);
+        agrees = Signatures.isBy(party, digest, signature);
+        return (agrees, !agrees);
+    }
+
+    function _close(Terms calldata terms, bytes32 tradeId, Decision calldata decision)
+        private
+        returns (Split.Shares memory shares)
+    {
+        statusOf[tradeId] = Status.CLOSED;
+        shares = Split.shares(terms, decision.toBuyer, decision.payArbiter ? terms.arbiterFee : 0);
+        emit Settled(tradeId, decision.toBuyer, shares.feeTo, shares.arbiter);
+    }
+
+    function _payShares(Terms calldata t, Split.Shares memory shares) private {
+        if (shares.buyer != 0) _pay(t.token, vaultOf(t.buyer), shares.buyer);
+        if (shares.seller != 0) _pay(t.token, vaultOf(t.seller), shares.seller);
+        _pay(t.token, t.feeTo, shares.feeTo);
+        _pay(t.token, arbiterNow(t), shares.arbiter);
+    }
+
+    function _oweShares(Netting.Book memory book, Terms calldata t, Split.Shares memory shares) private {
+        if (shares.buyer != 0) book.owe(t.token, vaultOf(t.buyer), shares.buyer);
+        if (shares.seller != 0) book.owe(t.token, vaultOf(t.seller), shares.seller);
+        book.owe(t.token, t.feeTo, shares.feeTo);
+        book.owe(t.token, arbiterNow(t), shares.arbiter);
+    }
+
+    function _revertWith(bytes memory why) private pure {
+        if (why.length == 0) return;
+        assembly ("memory-safe") {
+            revert(add(why, 32), mload(why))
+        }
+    }
+}
