@@ -5,23 +5,38 @@ import {IEscrow} from "../interfaces/IEscrow.sol";
 
 /// @title EIP-712 struct hashes of everything that is signed for the escrow.
 /// @dev Every act on a trade nests the whole terms, so that any wallet shows amount, counterparty and
-/// deadlines. The nested hash is the trade id, which the contract has at hand: it costs no gas.
+/// deadlines. The nested hash is the trade id, which the contract has at hand: it costs no gas. The types
+/// are spelt out each time because only the hash of a literal is worked out by the compiler.
 library TradeHash {
     string internal constant TERMS_TYPE =
         "Terms(bytes32 salt,address seller,address buyer,address arbiter,address backupArbiter,address token,uint128 amount,uint128 fee,uint128 arbiterFee,address feeTo,uint40 payBy,uint40 resolveBy,uint40 sunset,uint16 sunsetBuyerBps)";
-    string internal constant AUTHORITY_TYPE =
-        "OrderAuthority(address owner,address token,uint128 maxTotal,uint128 minPerTrade,uint128 maxPerTrade,address arbiter,address backupArbiter,address feeTo,uint16 maxFeeBps,uint16 maxArbiterFeeBps,address opener,uint32 payWindow,uint32 resolveWindow,uint32 sunsetWindow,uint16 sunsetBuyerBps,uint40 deadline,uint256 nonce)";
 
-    bytes32 internal constant TERMS = keccak256(bytes(TERMS_TYPE));
-    bytes32 internal constant AUTHORITY = keccak256(bytes(AUTHORITY_TYPE));
-    bytes32 internal constant SETTLE = keccak256(
-        abi.encodePacked("Settle(Terms terms,uint128 toBuyer,bool payArbiter,uint40 deadline)", TERMS_TYPE)
+    bytes32 internal constant TERMS = keccak256(
+        "Terms(bytes32 salt,address seller,address buyer,address arbiter,address backupArbiter,address token,uint128 amount,uint128 fee,uint128 arbiterFee,address feeTo,uint40 payBy,uint40 resolveBy,uint40 sunset,uint16 sunsetBuyerBps)"
     );
-    bytes32 internal constant OPEN = keccak256(abi.encodePacked("Open(Terms terms)", TERMS_TYPE));
-    bytes32 internal constant MARK_PAID = keccak256(abi.encodePacked("MarkPaid(Terms terms)", TERMS_TYPE));
-    bytes32 internal constant CANCEL = keccak256(abi.encodePacked("Cancel(Terms terms)", TERMS_TYPE));
-    bytes32 internal constant REVOKE =
-        keccak256(abi.encodePacked("RevokeAuthority(OrderAuthority authority)", AUTHORITY_TYPE));
+    bytes32 internal constant AUTHORITY = keccak256(
+        "OrderAuthority(address owner,address token,uint128 maxTotal,uint128 minPerTrade,uint128 maxPerTrade,address arbiter,address backupArbiter,address feeTo,uint16 maxFeeBps,uint16 maxArbiterFeeBps,address opener,uint32 payWindow,uint32 resolveWindow,uint32 sunsetWindow,uint16 sunsetBuyerBps,uint40 deadline,uint256 nonce)"
+    );
+    bytes32 internal constant SETTLE = keccak256(
+        "Settle(Terms terms,uint128 toBuyer,bool payArbiter,uint40 deadline)"
+        "Terms(bytes32 salt,address seller,address buyer,address arbiter,address backupArbiter,address token,uint128 amount,uint128 fee,uint128 arbiterFee,address feeTo,uint40 payBy,uint40 resolveBy,uint40 sunset,uint16 sunsetBuyerBps)"
+    );
+    bytes32 internal constant OPEN = keccak256(
+        "Open(Terms terms)"
+        "Terms(bytes32 salt,address seller,address buyer,address arbiter,address backupArbiter,address token,uint128 amount,uint128 fee,uint128 arbiterFee,address feeTo,uint40 payBy,uint40 resolveBy,uint40 sunset,uint16 sunsetBuyerBps)"
+    );
+    bytes32 internal constant MARK_PAID = keccak256(
+        "MarkPaid(Terms terms)"
+        "Terms(bytes32 salt,address seller,address buyer,address arbiter,address backupArbiter,address token,uint128 amount,uint128 fee,uint128 arbiterFee,address feeTo,uint40 payBy,uint40 resolveBy,uint40 sunset,uint16 sunsetBuyerBps)"
+    );
+    bytes32 internal constant CANCEL = keccak256(
+        "Cancel(Terms terms)"
+        "Terms(bytes32 salt,address seller,address buyer,address arbiter,address backupArbiter,address token,uint128 amount,uint128 fee,uint128 arbiterFee,address feeTo,uint40 payBy,uint40 resolveBy,uint40 sunset,uint16 sunsetBuyerBps)"
+    );
+    bytes32 internal constant REVOKE = keccak256(
+        "RevokeAuthority(OrderAuthority authority)"
+        "OrderAuthority(address owner,address token,uint128 maxTotal,uint128 minPerTrade,uint128 maxPerTrade,address arbiter,address backupArbiter,address feeTo,uint16 maxFeeBps,uint16 maxArbiterFeeBps,address opener,uint32 payWindow,uint32 resolveWindow,uint32 sunsetWindow,uint16 sunsetBuyerBps,uint40 deadline,uint256 nonce)"
+    );
     bytes32 internal constant REDIRECT = keccak256(
         "Redirect(address token,address creditor,address to,uint256 amount,uint256 nonce,uint40 deadline)"
     );
