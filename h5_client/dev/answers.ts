@@ -1,4 +1,5 @@
 import type { Trade, TypedData } from '../src/api/types'
+import { STRUCTS } from '../src/wallet/structs.ts'
 import { tradeIdOf } from '../src/wallet/trade-id.ts'
 
 /** Made-up data for looking at screens; states that are rare in real life are all here. */
@@ -105,30 +106,29 @@ const entries = [
 ].map(([kind, amount, balance_after, account_kind], n) => ({ id: 9 - n, at: ago(n * 5000 + 50), kind, asset: 'USDT', amount, balance_after, account_kind, trade_id: n === 2 ? 103260000000105 : null, order_id: n === 1 ? 103260000000031 : null }))
 
 const domain = { name: 'OTC Portal Escrow', version: '1', chainId: 31337, verifyingContract: ESCROW }
-const typed = (primaryType: string, fields: string, message: Record<string, unknown>): TypedData => ({
-  domain, primaryType, message,
-  types: { [primaryType]: fields.split(',').map((field) => ({ type: field.split(' ')[0]!, name: field.split(' ')[1]! })) },
+const described = (struct: keyof typeof STRUCTS) => ({ [struct]: STRUCTS[struct].map(([name, type]) => ({ name, type })) })
+const typed = (primaryType: keyof typeof STRUCTS, message: Record<string, unknown>): TypedData => ({
+  domain, primaryType, message, types: { ...described(primaryType), ...('terms' in message && described('Terms')) },
 })
 /** With the terms that the device's own key makes true: they can't be known before there is one. */
 function room(one: Trade): Trade {
   const own = wallets.alice ?? STRANGER
   const [seller, buyer] = one.role === 'seller' ? [own, PARTNER] : [PARTNER, own]
   const salt = `0x${one.id.toString(16).padStart(64, '0')}`
-  const terms = { salt, seller, buyer, arbiter: ARBITER, token: TOKEN, amount: '100200000', fee: '400000', feeTo: ARBITER, payBy: '4086890000' }
+  const terms = { salt, seller, buyer, arbiter: ARBITER, backupArbiter: ARBITER, token: TOKEN, amount: '100200000', fee: '400000', arbiterFee: '0', feeTo: ARBITER, payBy: '4086890000', resolveBy: '4094666000', sunset: '4102442000', sunsetBuyerBps: '5000' }
   return { ...one, server_time: ago(0), escrow: { ...one.escrow, terms, escrow_id: tradeIdOf(terms) } }
 }
 function signing(one: Trade, act: string): object[] {
-  const tradeId = room(one).escrow.escrow_id
-  const settle = { kind: 'settle', typed_data: typed('Settle', 'bytes32 tradeId,uint128 toBuyer,uint40 deadline', { tradeId, toBuyer: '100200000', deadline: 4102444800 }) }
-  const only = (kind: string, struct: string) => ({ kind, typed_data: typed(struct, 'bytes32 tradeId', { tradeId }) })
+  const { terms } = room(one).escrow
+  const settle = { kind: 'settle', typed_data: typed('Settle', { terms, toBuyer: '100200000', payArbiter: false, deadline: 4102442000 }) }
+  const only = (kind: string, struct: 'MarkPaid' | 'Cancel') => ({ kind, typed_data: typed(struct, { terms }) })
   if (act === 'cancel') return [only('cancel', 'Cancel')]
   return act === 'paid' ? [only('mark_paid', 'MarkPaid'), settle] : [settle]
 }
 const authority = (total: string) =>
   typed(
     'OrderAuthority',
-    'address owner,address token,uint128 maxTotal,uint128 maxPerTrade,address arbiter,address feeTo,uint16 maxFeeBps,address opener,uint32 payWindow,uint40 deadline,uint256 nonce',
-    { owner: wallets.alice, token: TOKEN, maxTotal: total, maxPerTrade: total, arbiter: ARBITER, feeTo: ARBITER, maxFeeBps: '201', opener: ARBITER, payWindow: 5400, deadline: 4102444800, nonce: '77' },
+    { owner: wallets.alice, token: TOKEN, maxTotal: total, minPerTrade: '0', maxPerTrade: total, arbiter: ARBITER, backupArbiter: ARBITER, feeTo: ARBITER, maxFeeBps: '201', maxArbiterFeeBps: 0, opener: ARBITER, payWindow: 5400, resolveWindow: 7776000, sunsetWindow: 15552000, sunsetBuyerBps: 5000, deadline: 4102444800, nonce: '77' },
   )
 
 function quote(body: Record<string, unknown>) {

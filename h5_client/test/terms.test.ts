@@ -78,7 +78,14 @@ describe('the terms of an escrow', () => {
     ['arbiter', { arbiter: TERMS.seller }],
     ['arbiter', { arbiter: TERMS.buyer.toLowerCase() }],
     ['arbiter', { arbiter: '' }],
+    ['backupArbiter', { backupArbiter: NOBODY }],
+    ['backupArbiter', { backupArbiter: TERMS.seller }],
+    ['backupArbiter', { backupArbiter: TERMS.buyer }],
     ['feeTo', { feeTo: NOBODY }],
+    ['resolveBy', { resolveBy: TERMS.payBy }],
+    ['sunset', { sunset: TERMS.resolveBy }],
+    ['sunsetBuyerBps', { sunsetBuyerBps: '4999' }],
+    ['sunsetBuyerBps', { sunsetBuyerBps: '10001' }],
     ['salt', { salt: '0x5a' }],
     ['payBy', { payBy: '1099511627776' }],
   ])('are refused when %s differs: %o', (field, change) => {
@@ -98,15 +105,17 @@ describe('the terms of an escrow', () => {
 
 function typed(struct: 'Settle' | 'MarkPaid' | 'Cancel', message: Record<string, unknown>): TypedData {
   const domain = { name: 'OTC Portal Escrow', version: '1', chainId: SITE.chainId, verifyingContract: SITE.escrow }
-  const types = { [struct]: STRUCTS[struct].map(([name, type]) => ({ name, type })) }
+  const types = Object.fromEntries(
+    ([struct, 'Terms'] as const).map((one) => [one, STRUCTS[one].map(([name, type]) => ({ name, type }))]),
+  )
   return { domain, types, primaryType: struct, message }
 }
-const settle = (toBuyer = '100100000', tradeId = ID): SigningRequest => ({
+const settle = (toBuyer = '100100000', terms = TERMS): SigningRequest => ({
   kind: 'settle',
-  typed_data: typed('Settle', { tradeId, toBuyer, deadline: '4000000000' }),
+  typed_data: typed('Settle', { terms, toBuyer, payArbiter: false, deadline: '4000000000' }),
 })
-const markPaid = (tradeId = ID): SigningRequest => ({ kind: 'mark_paid', typed_data: typed('MarkPaid', { tradeId }) })
-const cancel = (tradeId = ID): SigningRequest => ({ kind: 'cancel', typed_data: typed('Cancel', { tradeId }) })
+const markPaid = (terms = TERMS): SigningRequest => ({ kind: 'mark_paid', typed_data: typed('MarkPaid', { terms }) })
+const cancel = (terms = TERMS): SigningRequest => ({ kind: 'cancel', typed_data: typed('Cancel', { terms }) })
 
 function trade(change: object = {}): Trade {
   return {
@@ -138,18 +147,17 @@ describe('what an act signs', () => {
     expect(Object.keys(await checkedRequests(trade(), 'cancel'))).toEqual(['cancel'])
   })
   it('is nothing when another escrow is named, here or there', async () => {
-    const foreign = vectors[1]!.tradeId
-    expect(await refused(trade(), 'paid', markPaid(foreign), settle())).toBe('tradeId')
-    expect(await refused(trade(), 'paid', markPaid(), settle('100100000', foreign))).toBe('tradeId')
-    expect(await refused(trade(), 'cancel', cancel(foreign))).toBe('tradeId')
-    const both = trade(escrow({ escrow_id: foreign }))
+    const foreign = { ...TERMS, salt: vectors[1]!.terms.salt }
+    expect(await refused(trade(), 'paid', markPaid(foreign), settle())).toBe('terms.salt')
+    expect(await refused(trade(), 'paid', markPaid(), settle('100100000', foreign))).toBe('terms.salt')
+    expect(await refused(trade(), 'cancel', cancel(foreign))).toBe('terms.salt')
+    const both = trade(escrow({ escrow_id: tradeIdOf(foreign) }))
     expect(await refused(both, 'paid', markPaid(foreign), settle('100100000', foreign))).toBe('escrow_id')
   })
   it('is nothing when the terms are another deal, though the ids agree', async () => {
     const terms = { ...TERMS, buyer: OTHER }
-    const id = tradeIdOf(terms)
-    const elsewhere = trade(escrow({ terms, escrow_id: id }))
-    expect(await refused(elsewhere, 'paid', markPaid(id), settle('100100000', id))).toBe('terms.buyer')
+    const elsewhere = trade(escrow({ terms, escrow_id: tradeIdOf(terms) }))
+    expect(await refused(elsewhere, 'paid', markPaid(terms), settle('100100000', terms))).toBe('terms.buyer')
     expect(await refused(trade(escrow({ terms: null })), 'cancel', cancel())).toBe('terms')
     useConfig().config!.chain!.tokens = {}
     expect(await refused(trade(), 'cancel', cancel())).toBe('terms.token')

@@ -1,33 +1,40 @@
 import { describe, expect, it } from 'vitest'
 import type { TypedData } from '@/api/types'
 import { checkAuthority, checkCancel, checkMarkPaid, checkSettle, checkWalletBinding, TypedDataMismatch } from '@/wallet/typed-data'
+import { STRUCTS } from '@/wallet/structs'
+import type { Terms } from '@/wallet/terms'
 import { bothFeesBps, mostEscrowed } from '@/views/market/quote'
+
+import vectors from './trade-ids.json'
 
 const SITE = { chainId: 31337, escrow: '0x5FbDB2315678afecb367f032d93F642f64180aa3' }
 const OWNER = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'
 const TOKEN = '0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512'
 const OTHER = `0x${'99'.repeat(20)}`
-const ID = `0x${'ab'.repeat(32)}`
 const NOW = 1_800_000_000_000
 const COINS = { asset: 'USDT', places: 6 }
 
 function typed(struct: string, fields: string, message: Record<string, unknown>): TypedData {
   const types = fields.split(',').map((field) => ({ type: field.split(' ')[0]!, name: field.split(' ')[1]! }))
   const domain = { name: 'OTC Portal Escrow', version: '1', chainId: SITE.chainId, verifyingContract: SITE.escrow }
-  return { domain, types: { [struct]: types }, primaryType: struct, message }
+  return { domain, types: { [struct]: types, ...('terms' in message && TERMS_TYPE) }, primaryType: struct, message }
 }
+const TERMS = vectors[0]!.terms as Terms
+const TERMS_TYPE = { Terms: STRUCTS.Terms.map(([name, type]) => ({ name, type })) }
 const AUTHORITY =
-  'address owner,address token,uint128 maxTotal,uint128 maxPerTrade,address arbiter,address feeTo,uint16 maxFeeBps,address opener,uint32 payWindow,uint40 deadline,uint256 nonce'
+  'address owner,address token,uint128 maxTotal,uint128 minPerTrade,uint128 maxPerTrade,address arbiter,address backupArbiter,address feeTo,uint16 maxFeeBps,uint16 maxArbiterFeeBps,address opener,uint32 payWindow,uint32 resolveWindow,uint32 sunsetWindow,uint16 sunsetBuyerBps,uint40 deadline,uint256 nonce'
 const authority = (change: object = {}) =>
   typed('OrderAuthority', AUTHORITY, {
-    owner: OWNER, token: TOKEN, maxTotal: '101000000', maxPerTrade: '101000000', arbiter: OTHER, feeTo: OTHER,
-    maxFeeBps: '201', opener: OTHER, payWindow: '5400', deadline: '1900000000', nonce: '7', ...change,
+    owner: OWNER, token: TOKEN, maxTotal: '101000000', minPerTrade: '0', maxPerTrade: '101000000', arbiter: OTHER,
+    backupArbiter: OTHER, feeTo: OTHER, maxFeeBps: '201', maxArbiterFeeBps: '0', opener: OTHER, payWindow: '5400',
+    resolveWindow: '7776000', sunsetWindow: '15552000', sunsetBuyerBps: '5000', deadline: '1900000000', nonce: '7', ...change,
   })
 const order = { owner: OWNER, token: TOKEN, mostTotal: 101_000_000n, maxFeeBps: 201, now: NOW, ...COINS }
 
-const SETTLE = 'bytes32 tradeId,uint128 toBuyer,uint40 deadline'
-const settle = (change: object = {}) => typed('Settle', SETTLE, { tradeId: ID, toBuyer: '100200000', deadline: '1900000000', ...change })
-const deal = { tradeId: ID, total: 100_200_000n, toBuyer: 100_200_000n, buyer: 'bob', seller: 'alice', now: NOW, ...COINS }
+const SETTLE = 'Terms terms,uint128 toBuyer,bool payArbiter,uint40 deadline'
+const settle = (change: object = {}) =>
+  typed('Settle', SETTLE, { terms: TERMS, toBuyer: '100100000', payArbiter: false, deadline: '1900000000', ...change })
+const deal = { terms: TERMS, toBuyer: 100_100_000n, buyer: 'bob', seller: 'alice', now: NOW, ...COINS }
 
 const refuses = (work: () => unknown, field: string) => {
   expect(work).toThrow(TypedDataMismatch)
@@ -50,6 +57,7 @@ describe('an order authority', () => {
     ['maxTotal', { maxTotal: '101000001' }],
     ['maxPerTrade', { maxPerTrade: '101000001' }],
     ['maxFeeBps', { maxFeeBps: '202' }],
+    ['maxArbiterFeeBps', { maxArbiterFeeBps: '1' }],
     ['deadline', { deadline: '1700000000' }],
     ['maxTotal', { maxTotal: 1e21 }],
     ['fields', { spender: OTHER }],
@@ -69,17 +77,27 @@ describe('a settlement', () => {
   })
   it('tells a decided split', () => {
     const { words } = checkSettle(settle({ toBuyer: '50000000' }), SITE, { ...deal, toBuyer: 50_000_000n })
-    expect(words.sentence).toMatchObject({ key: 'sign.settleSplit', values: { toBuyer: '50.000000 USDT', toSeller: '50.200000 USDT' } })
+    expect(words.sentence).toMatchObject({ key: 'sign.settleSplit', values: { toBuyer: '50.000000 USDT', toSeller: '50.100000 USDT', buyer: 'bob', seller: 'alice' } })
   })
   it.each([
     ['toBuyer', { toBuyer: '1' }],
-    ['tradeId', { tradeId: `0x${'cd'.repeat(32)}` }],
+    ['terms.amount', { terms: { ...TERMS, amount: '1' } }],
+    ['terms.payBy', { terms: { ...TERMS, payBy: '1900000001' } }],
+    ['terms', { terms: { ...TERMS, spender: OTHER } }],
+    ['terms', { terms: 'all' }],
+    ['payArbiter', { payArbiter: true }],
+    ['payArbiter', { payArbiter: 'false' }],
     ['deadline', { deadline: '1' }],
   ])('is refused when %s differs', (field, change) => {
     refuses(() => checkSettle(settle(change), SITE, deal), field)
   })
-  it('is refused for a trade that has no escrow yet', () => {
-    refuses(() => checkSettle(settle(), SITE, { ...deal, tradeId: null }), 'tradeId')
+  it('is refused when the nested type is another', () => {
+    const request = settle()
+    const Terms = request.types.Terms!.map((field) => (field.name === 'amount' ? { ...field, type: 'uint256' } : field))
+    refuses(() => checkSettle({ ...request, types: { ...request.types, Terms } }, SITE, deal), 'types')
+  })
+  it('is signed with the terms in it', () => {
+    expect(Object.keys(checkSettle(settle(), SITE, deal).typedData.types)).toEqual(['EIP712Domain', 'Settle', 'Terms'])
   })
 })
 
@@ -96,11 +114,20 @@ describe('the place of the contract', () => {
 })
 
 describe('acts that name nothing but the trade', () => {
+  const cancel = typed('Cancel', 'Terms terms', { terms: TERMS })
   it('are not taken for one another', () => {
-    const cancel = typed('Cancel', 'bytes32 tradeId', { tradeId: ID })
-    expect(checkCancel(cancel, SITE, ID).words.sentence.key).toBe('sign.cancel')
-    refuses(() => checkMarkPaid(cancel, SITE, ID), 'primaryType')
-    refuses(() => checkMarkPaid({ ...cancel, primaryType: 'MarkPaid' }, SITE, ID), 'types')
+    refuses(() => checkMarkPaid(cancel, SITE, deal), 'primaryType')
+    refuses(() => checkMarkPaid({ ...cancel, primaryType: 'MarkPaid' }, SITE, deal), 'types')
+  })
+  it('tell the deal: amount, counterparty, deadline', () => {
+    const told = checkMarkPaid(typed('MarkPaid', 'Terms terms', { terms: TERMS }), SITE, deal).words
+    const until = '2030-03-17T17:46:40.000Z'
+    expect(told.sentence).toMatchObject({ key: 'sign.markPaid', values: { amount: '100.100000 USDT', seller: 'alice', until, bps: '5000' } })
+    expect(checkCancel(cancel, SITE, deal).words.sentence).toMatchObject({ key: 'sign.cancel', values: { amount: '100.100000 USDT', seller: 'alice' } })
+    expect(told.facts).toContainEqual({ label: 'payBy', value: TERMS.payBy })
+  })
+  it('are refused for other terms', () => {
+    refuses(() => checkCancel(typed('Cancel', 'Terms terms', { terms: { ...TERMS, seller: OTHER } }), SITE, deal), 'terms.seller')
   })
 })
 

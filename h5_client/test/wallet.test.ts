@@ -5,10 +5,14 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { lock, unlock } from '@/wallet/backup'
 import { storedAddress, withKey } from '@/wallet/key-store'
 import { bytes, createKey, hex, sign } from '@/wallet/signer'
+import { STRUCTS } from '@/wallet/structs'
+import type { Terms } from '@/wallet/terms'
 import { checkMarkPaid } from '@/wallet/typed-data'
+import vectors from './trade-ids.json'
 
 const ESCROW = '0x5FbDB2315678afecb367f032d93F642f64180aa3'
-const ID = `0x${'ab'.repeat(32)}`
+const terms = vectors[0]!.terms as Terms
+const described = (struct: 'MarkPaid' | 'Terms') => STRUCTS[struct].map(([name, type]) => ({ name, type }))
 
 beforeAll(() => {
   Object.defineProperty(globalThis, 'crypto', { value: webcrypto, configurable: true })
@@ -21,11 +25,12 @@ describe('the key of this device', () => {
     expect(await storedAddress(8)).toBeNull()
     const request = {
       domain: { name: 'OTC Portal Escrow', version: '1', chainId: 31337, verifyingContract: ESCROW },
-      types: { MarkPaid: [{ name: 'tradeId', type: 'bytes32' }] },
+      types: { MarkPaid: described('MarkPaid'), Terms: described('Terms') },
       primaryType: 'MarkPaid',
-      message: { tradeId: ID },
+      message: { terms },
     }
-    const checked = checkMarkPaid(request, { chainId: 31337, escrow: ESCROW }, ID)
+    const deal = { terms, buyer: 'bob', seller: 'alice', now: 0, asset: 'USDT', places: 6 }
+    const checked = checkMarkPaid(request, { chainId: 31337, escrow: ESCROW }, deal)
     const signature = await sign(7, address, checked)
     expect(signature).toMatch(/^0x[0-9a-f]{130}$/)
     expect(await sign(7, address, checked)).toBe(signature)

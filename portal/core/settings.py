@@ -98,8 +98,26 @@ class Settings(BaseSettings):
     fee_address: str | None = Field(
         None, description="Gets the platform's fees on chain; empty = the relayer's address"
     )
+    backup_arbiter_address: str | None = Field(
+        None,
+        description="Decides disputes in the arbiter's place after ESCROW_RESOLVE_DAYS; somebody "
+        "outside the platform is best; empty = the arbiter's own address",
+    )
     escrow_grace_seconds: int = Field(
         3600, description="How long after the payment window the chain still accepts 'paid'"
+    )
+    escrow_resolve_days: int = Field(
+        90, ge=1, le=340, description="Days after the payment window in which our arbiter decides"
+    )
+    escrow_sunset_days: int = Field(
+        90,
+        ge=1,
+        le=340,
+        description="Days after those in which the backup arbiter decides; then anybody may "
+        "trigger the agreed split of a trade that was marked paid",
+    )
+    escrow_sunset_buyer_bps: int = Field(
+        5000, ge=5000, le=10000, description="The buyer's part of that split"
     )
 
     demo_prices: Literal["recorded", "live"] = Field(

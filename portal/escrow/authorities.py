@@ -14,7 +14,7 @@ from portal.core.settings import Settings
 from portal.core.units import bps_up
 from portal.escrow import typed_data
 from portal.escrow.chain.client import account
-from portal.escrow.deployment import Deployment, fee_address, load_deployment
+from portal.escrow.deployment import Deployment, arbiters, fee_address, load_deployment
 from portal.escrow.rules import DAY_SECONDS, authority_fee_bps, pay_window
 from portal.escrow.typed_data import STRUCTS, TypedData
 from portal.markets.models import Market
@@ -25,7 +25,7 @@ LIFE_DAYS = 90
 SHORTEST_LIFE_SECONDS = DAY_SECONDS
 _FIELDS = dict(STRUCTS["OrderAuthority"])
 # These may be more generous than the order needs; the others must be the same.
-_AT_LEAST = frozenset({"maxTotal", "maxPerTrade", "maxFeeBps", "payWindow"})
+_AT_LEAST = frozenset({"maxTotal", "maxPerTrade", "maxFeeBps", "maxArbiterFeeBps", "payWindow"})
 
 
 def authority_request(
@@ -95,12 +95,17 @@ def _needed(
         "owner": owner,
         "token": deployment.token(market.base),
         "maxTotal": quantity + bps_up(quantity, max_fee_bps),
+        "minPerTrade": 0,
         "maxPerTrade": largest + bps_up(largest, max_fee_bps),
-        "arbiter": account(settings.arbiter_key.get_secret_value()).address,
+        **arbiters(settings),
         "feeTo": fee_address(settings),
         "maxFeeBps": authority_fee_bps(max_fee_bps, market.max_fee_bps),
+        "maxArbiterFeeBps": 0,
         "opener": account(settings.relayer_key.get_secret_value()).address,
         "payWindow": pay_window(market.payment_seconds, settings.escrow_grace_seconds),
+        "resolveWindow": settings.escrow_resolve_days * DAY_SECONDS,
+        "sunsetWindow": (settings.escrow_resolve_days + settings.escrow_sunset_days) * DAY_SECONDS,
+        "sunsetBuyerBps": settings.escrow_sunset_buyer_bps,
     }
 
 

@@ -36,6 +36,7 @@ from portal.users.models import User
 
 Command = dict[str, Any]
 Kept = dict[tuple[str, str], EscrowSignature]
+AUTHORITY_FIELDS = dict(typed_data.STRUCTS["OrderAuthority"]).keys()
 _OVER = frozenset(
     {
         State.RELEASED,
@@ -137,6 +138,10 @@ class EvmBackend:
         buyer = session.get_one(User, trade.buyer_id).wallet_address
         if authority is None:
             return _refused(trade, "the seller's order was not signed")
+        if authority.payload.keys() != AUTHORITY_FIELDS:
+            return _refused(
+                trade, "the seller's order was signed for another version of the escrow"
+            )
         if not buyer:
             return _refused(trade, "the buyer has no wallet")
         if trade.base not in deployment.tokens:
@@ -160,16 +165,21 @@ class EvmBackend:
     ) -> dict[str, Any]:
         market = session.get_one(Market, trade.market_id)
         window = market.payment_seconds + self._settings.escrow_grace_seconds
+        pay_by = now_ms() // 1000 + window
         message = {
+            # What the seller signed with the order; whoever changes the settings meanwhile.
+            **{name: authority[name] for name in ("arbiter", "backupArbiter", "sunsetBuyerBps")},
             "salt": salt(trade.id),
             "seller": authority["owner"],
             "buyer": buyer,
-            "arbiter": self._arbiter.address,
             "token": deployment.token(trade.base),
             "amount": trade.escrow_units,
             "fee": trade.buyer_fee + trade.seller_fee,
+            "arbiterFee": 0,
             "feeTo": fee_address(self._settings),
-            "payBy": now_ms() // 1000 + window,
+            "payBy": pay_by,
+            "resolveBy": pay_by + int(authority["resolveWindow"]),
+            "sunset": pay_by + int(authority["sunsetWindow"]),
         }
         terms: dict[str, Any] = typed_data.typed(deployment.domain, "Terms", message)["message"]
         return terms

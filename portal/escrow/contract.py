@@ -13,7 +13,7 @@ from portal.escrow.chain.client import ChainClient, encode_call
 from portal.escrow.contracts import artefact
 from portal.escrow.deployment import Deployment
 from portal.escrow.rules import CHAIN_STATUS, Status
-from portal.escrow.typed_data import STRUCTS, struct_hash
+from portal.escrow.typed_data import DECISION, STRUCTS, Fields, struct_hash
 
 NO_SIGNATURE = b""
 
@@ -58,7 +58,7 @@ class EscrowContract:
 
     def moves(self, first: int, last: int) -> list[LogReceipt]:
         """Events in blocks first…last that say which trade the coins after them belong to."""
-        names = ("Opened", "Settled", "Cancelled", "Expired", "CreditWithdrawn")
+        names = ("Opened", "Settled", "Skipped", "Cancelled", "Expired", "CreditWithdrawn")
         topics = [[event_topic(name) for name in names]]
         return self.client.logs(self.deployment.escrow, topics, first, last)
 
@@ -130,17 +130,28 @@ def settle_call(
 ) -> str:
     """Calldata that executes a decision with the signatures at hand (two are needed)."""
     signatures = [_raw(signature) for signature in (seller, buyer, arbiter)]
-    arguments = [_tuple("Terms", terms), _tuple("Settle", decision), *signatures]
+    arguments = [_tuple("Terms", terms), _values(DECISION, decision), *signatures]
     return encode_call("Escrow", "settle", arguments)
 
 
+def sunset_call(terms: dict[str, Any]) -> str:
+    """Calldata that pays out the agreed split of a paid trade after its sunset."""
+    return encode_call("Escrow", "splitAtSunset", [_tuple("Terms", terms)])
+
+
 def _tuple(struct: str, message: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(_value(kind, message[name]) for name, kind in STRUCTS[struct])
+    return _values(STRUCTS[struct], message)
+
+
+def _values(fields: Fields, message: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(_value(kind, message[name]) for name, kind in fields)
 
 
 def _value(kind: str, value: Any) -> Any:
     if kind.startswith("uint"):
         return int(value)
+    if kind == "bool":
+        return bool(value)
     if kind == "address":
         return Web3.to_checksum_address(value)
     return bytes.fromhex(str(value).removeprefix("0x"))

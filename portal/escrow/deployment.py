@@ -91,3 +91,9 @@ def fee_address(settings: Settings) -> str:
     """Where the platform's fees are paid on chain: FEE_ADDRESS, or the relayer's own address."""
     configured = settings.fee_address
     return configured or str(account(settings.relayer_key.get_secret_value()).address)
+
+
+def arbiters(settings: Settings) -> dict[str, str]:
+    """Who decides on chain: our key, and after the resolve date BACKUP_ARBITER or still our key."""
+    ours = str(account(settings.arbiter_key.get_secret_value()).address)
+    return {"arbiter": ours, "backupArbiter": settings.backup_arbiter_address or ours}

@@ -33,17 +33,27 @@ class TradeMoves:
         """Whether a trade of the portal moved these coins.
 
         The contract names a trade before it moves coins and lets nothing come in between, so
-        the last event before the transfer governs it. A credit is paid out just before its
-        event; only a payout that a token refused makes one.
+        the last event before the transfer governs it. A batch names all its trades in a row
+        before it pays them jointly: then one of ours among them is enough, so that no payout
+        is ever booked twice. A credit is paid out just before its event; only a payout that a
+        token refused makes one.
         """
         events = self._events.get(to_hex(transfer["transactionHash"]), [])
         place = transfer["logIndex"]
         if any(_is_credit(event) and event["logIndex"] == place + 1 for event in events):
             return True
         before = [e for e in events if e["logIndex"] < place and not _is_credit(e)]
-        if not before:
-            return False
-        return _trade_of(max(before, key=lambda event: event["logIndex"])) in self._ours
+        return any(_trade_of(event) in self._ours for event in _last_run(before))
+
+
+def _last_run(events: list[LogReceipt]) -> list[LogReceipt]:
+    """The last event and those that stand right before it in a row."""
+    run: list[LogReceipt] = []
+    for event in sorted(events, key=lambda one: one["logIndex"], reverse=True):
+        if run and event["logIndex"] != run[-1]["logIndex"] - 1:
+            break
+        run.append(event)
+    return run
 
 
 def _is_credit(event: LogReceipt) -> bool:

@@ -6,13 +6,15 @@ lost or repeated event changes nothing.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from portal.trades.rules import State
 
 SELLER, BUYER, ARBITER = "seller", "buyer", "arbiter"
-# A decision stays executable this long after `payBy`; both parties must sign the same second.
-SETTLE_DAYS = 180
 DAY_SECONDS = 86_400
+# The contract's own limits; see `Openings.sol`.
+SUNSET_BUYER_FLOOR_BPS = 5_000
+LONGEST_LIFE_DAYS = 730
 HARD_FEE_CAP_BPS = 500
 # Between computing `payBy` and the block that opens the trade.
 OPENING_SLACK_SECONDS = 900
@@ -103,9 +105,11 @@ def already_done(act: Act, status: Status) -> bool:
     return status is Status.CLOSED
 
 
-def settle_deadline(pay_by: int) -> int:
-    """Unix second until which a decision about a trade can be executed."""
-    return pay_by + SETTLE_DAYS * DAY_SECONDS
+def settle_deadline(terms: dict[str, Any]) -> int:
+    """Unix second until which a decision about a trade can be executed: its sunset, so that both
+    parties sign the same second.
+    """
+    return int(terms["sunset"])
 
 
 def pay_until(pay_by: int, grace_seconds: int) -> int:

@@ -123,13 +123,12 @@ def _record(session: Session, trade: Trade) -> EscrowRecord:
 
 
 def _typed(domain: Domain, escrow: EscrowRecord, kind: str, share: int) -> TypedData:
-    escrow_id = str(escrow.escrow_id)
+    terms = escrow.terms
     if kind == MARK_PAID:
-        return typed_data.mark_paid(domain, escrow_id)
+        return typed_data.mark_paid(domain, terms)
     if kind == CANCEL:
-        return typed_data.cancel(domain, escrow_id)
-    deadline = settle_deadline(int(escrow.terms["payBy"]))
-    return typed_data.settle(domain, escrow_id, share, deadline)
+        return typed_data.cancel(domain, terms)
+    return typed_data.settle(domain, terms, share, settle_deadline(terms))
 
 
 def _verify(

@@ -1,11 +1,13 @@
 """EIP-712: what wallets are asked to sign, as plain JSON, and who signed it.
 
 Whole numbers are decimal strings in a message, so that no JSON reader rounds them. The struct
-and field names are those of the contracts; the hashes must be equal there and here.
+and field names are those of the contracts; the hashes must be equal there and here. What is signed
+about a trade nests its whole terms, so that every wallet shows the deal.
 """
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from coincurve import PublicKey
@@ -15,6 +17,7 @@ from eth_utils.crypto import keccak
 from portal.core.errors import InvalidInput
 
 TypedData = dict[str, Any]
+Message = dict[str, Any]
 Fields = tuple[tuple[str, str], ...]
 
 DOMAIN_NAME = "OTC Portal Escrow"
@@ -25,34 +28,47 @@ _DOMAIN_FIELDS: Fields = (
     ("chainId", "uint256"),
     ("verifyingContract", "address"),
 )
+# `IEscrow.Decision`; signed as `Settle`, which puts the terms before it.
+DECISION: Fields = (("toBuyer", "uint128"), ("payArbiter", "bool"), ("deadline", "uint40"))
 STRUCTS: dict[str, Fields] = {
     "Terms": (
         ("salt", "bytes32"),
         ("seller", "address"),
         ("buyer", "address"),
         ("arbiter", "address"),
+        ("backupArbiter", "address"),
         ("token", "address"),
         ("amount", "uint128"),
         ("fee", "uint128"),
+        ("arbiterFee", "uint128"),
         ("feeTo", "address"),
         ("payBy", "uint40"),
+        ("resolveBy", "uint40"),
+        ("sunset", "uint40"),
+        ("sunsetBuyerBps", "uint16"),
     ),
     "OrderAuthority": (
         ("owner", "address"),
         ("token", "address"),
         ("maxTotal", "uint128"),
+        ("minPerTrade", "uint128"),
         ("maxPerTrade", "uint128"),
         ("arbiter", "address"),
+        ("backupArbiter", "address"),
         ("feeTo", "address"),
         ("maxFeeBps", "uint16"),
+        ("maxArbiterFeeBps", "uint16"),
         ("opener", "address"),
         ("payWindow", "uint32"),
+        ("resolveWindow", "uint32"),
+        ("sunsetWindow", "uint32"),
+        ("sunsetBuyerBps", "uint16"),
         ("deadline", "uint40"),
         ("nonce", "uint256"),
     ),
-    "Settle": (("tradeId", "bytes32"), ("toBuyer", "uint128"), ("deadline", "uint40")),
-    "MarkPaid": (("tradeId", "bytes32"),),
-    "Cancel": (("tradeId", "bytes32"),),
+    "Settle": (("terms", "Terms"), *DECISION),
+    "MarkPaid": (("terms", "Terms"),),
+    "Cancel": (("terms", "Terms"),),
     "WalletBinding": (("userId", "uint256"), ("address", "address"), ("issuedAt", "uint64")),
 }
 
@@ -69,11 +85,11 @@ class Domain:
     escrow: str
 
 
-def typed(domain: Domain, struct: str, message: dict[str, Any]) -> TypedData:
+def typed(domain: Domain, struct: str, message: Message) -> TypedData:
     """The typed data of `struct` with this message, as `eth_signTypedData_v4` takes it."""
-    fields = STRUCTS[struct]
+    described = {name: _described(STRUCTS[name]) for name in (struct, *_nested(struct))}
     return {
-        "types": {"EIP712Domain": _described(_DOMAIN_FIELDS), struct: _described(fields)},
+        "types": {"EIP712Domain": _described(_DOMAIN_FIELDS), **described},
         "primaryType": struct,
         "domain": {
             "name": DOMAIN_NAME,
@@ -81,29 +97,32 @@ def typed(domain: Domain, struct: str, message: dict[str, Any]) -> TypedData:
             "chainId": domain.chain_id,
             "verifyingContract": domain.escrow,
         },
-        "message": {name: _plain(kind, message[name]) for name, kind in fields},
+        "message": _plain(struct, message),
     }
 
 
-def order_authority(domain: Domain, message: dict[str, Any]) -> TypedData:
+def order_authority(domain: Domain, message: Message) -> TypedData:
     """A seller's standing consent; see `IEscrow.OrderAuthority` for the fields."""
     return typed(domain, "OrderAuthority", message)
 
 
-def mark_paid(domain: Domain, escrow_id: str) -> TypedData:
+def mark_paid(domain: Domain, terms: Message) -> TypedData:
     """The buyer states that the money was sent."""
-    return typed(domain, "MarkPaid", {"tradeId": escrow_id})
+    return typed(domain, "MarkPaid", {"terms": terms})
 
 
-def cancel(domain: Domain, escrow_id: str) -> TypedData:
+def cancel(domain: Domain, terms: Message) -> TypedData:
     """The buyer gives the trade up."""
-    return typed(domain, "Cancel", {"tradeId": escrow_id})
+    return typed(domain, "Cancel", {"terms": terms})
 
 
-def settle(domain: Domain, escrow_id: str, to_buyer: int, deadline: int) -> TypedData:
-    """A decision: the buyer's gross share in token units, good until a Unix second."""
-    message = {"tradeId": escrow_id, "toBuyer": to_buyer, "deadline": deadline}
-    return typed(domain, "Settle", message)
+def settle(domain: Domain, terms: Message, to_buyer: int, deadline: int) -> TypedData:
+    """A decision: the buyer's gross share in token units, good until a Unix second.
+
+    Our arbiter takes no fee of its own, so it is never paid by a decision.
+    """
+    decision = {"toBuyer": to_buyer, "payArbiter": False, "deadline": deadline}
+    return typed(domain, "Settle", {"terms": terms, **decision})
 
 
 def wallet_binding(domain: Domain, user_id: int, address: str, issued_at: int) -> TypedData:
@@ -112,22 +131,20 @@ def wallet_binding(domain: Domain, user_id: int, address: str, issued_at: int) -
     return typed(domain, "WalletBinding", message)
 
 
-def struct_hash(struct: str, message: dict[str, Any]) -> bytes:
-    """EIP-712 hashStruct of a flat struct."""
-    fields = STRUCTS[struct]
-    return keccak(type_hash(struct, fields) + _encoded(fields, message))
+def struct_hash(struct: str, message: Message) -> bytes:
+    """EIP-712 hashStruct; a nested struct counts as its own hash."""
+    return keccak(type_hash(struct) + _encoded(STRUCTS[struct], message))
 
 
-def type_hash(struct: str, fields: Fields) -> bytes:
-    """EIP-712 typeHash."""
-    return keccak(text=f"{struct}({','.join(f'{kind} {name}' for name, kind in fields)})")
+@cache
+def type_hash(struct: str) -> bytes:
+    """EIP-712 typeHash: the struct's type followed by those that it nests, by name."""
+    return keccak(text="".join(_type(name, STRUCTS[name]) for name in (struct, *_nested(struct))))
 
 
 def digest(data: TypedData) -> bytes:
     """The 32 bytes that are signed for this typed data."""
-    domain = keccak(
-        type_hash("EIP712Domain", _DOMAIN_FIELDS) + _encoded(_DOMAIN_FIELDS, data["domain"])
-    )
+    domain = keccak(_DOMAIN_TYPE_HASH + _encoded(_DOMAIN_FIELDS, data["domain"]))
     return keccak(b"\x19\x01" + domain + struct_hash(data["primaryType"], data["message"]))
 
 
@@ -187,24 +204,48 @@ def _bad_signature(field: str, value: object, why: str) -> InvalidInput:
     return InvalidInput(f"{field} {why}.", field=field, value=value)
 
 
+def _nested(struct: str) -> list[str]:
+    """The structs that a struct's fields are of, by name. Ours nest one level deep."""
+    return sorted({kind for _, kind in STRUCTS[struct] if kind in STRUCTS})
+
+
+def _type(struct: str, fields: Fields) -> str:
+    return f"{struct}({','.join(f'{kind} {name}' for name, kind in fields)})"
+
+
+_DOMAIN_TYPE_HASH = keccak(text=_type("EIP712Domain", _DOMAIN_FIELDS))
+
+
 def _described(fields: Fields) -> list[dict[str, str]]:
     return [{"name": name, "type": kind} for name, kind in fields]
 
 
-def _plain(kind: str, value: Any) -> str:
+def _plain(struct: str, message: Message) -> Message:
+    return {name: _plain_value(kind, message[name]) for name, kind in STRUCTS[struct]}
+
+
+def _plain_value(kind: str, value: Any) -> Any:
     """A value as the message carries it: numbers as decimal strings, addresses checksummed."""
+    if kind in STRUCTS:
+        return _plain(kind, value)
+    if kind == "bool":
+        return bool(value)
     if kind.startswith("uint"):
         return str(int(value))
     return to_checksum_address(value) if kind == "address" else str(value)
 
 
-def _encoded(fields: Fields, message: dict[str, Any]) -> bytes:
+def _encoded(fields: Fields, message: Message) -> bytes:
     return b"".join(_word(kind, message[name]) for name, kind in fields)
 
 
 def _word(kind: str, value: Any) -> bytes:
+    if kind in STRUCTS:
+        return struct_hash(kind, value)
     if kind == "string":
         return keccak(text=value)
+    if kind == "bool":
+        return int(value).to_bytes(32, "big")
     if kind.startswith("uint"):
         return int(value).to_bytes(int(kind[4:]) // 8, "big").rjust(32, b"\0")
     size = 20 if kind == "address" else 32

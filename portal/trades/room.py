@@ -115,18 +115,23 @@ class TransactionView:
 @dataclass(frozen=True)
 class EscrowTerms:
     """The contract's Terms; their EIP-712 struct hash is the escrow's id. Whole numbers are
-    decimal strings: `amount` and `fee` in token units, `payBy` a Unix second.
+    decimal strings: amounts and fees in token units, times in Unix seconds.
     """
 
     salt: str
     seller: str
     buyer: str
     arbiter: str
+    backupArbiter: str  # noqa: N815 (the contract's names)
     token: str
     amount: str
     fee: str
-    feeTo: str  # noqa: N815 (the contract's names)
+    arbiterFee: str  # noqa: N815
+    feeTo: str  # noqa: N815
     payBy: str  # noqa: N815
+    resolveBy: str  # noqa: N815
+    sunset: str
+    sunsetBuyerBps: str  # noqa: N815
 
 
 @dataclass(frozen=True)

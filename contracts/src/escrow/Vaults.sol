@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
 import {IEscrowEvents} from "../interfaces/IEscrowEvents.sol";
+import {VaultAddress} from "../libraries/VaultAddress.sol";
 import {Vault} from "../Vault.sol";
 
 /// @title Where each trader's vault is, and putting its code there.
@@ -23,9 +24,7 @@ abstract contract Vaults is IEscrowEvents {
 
     /// @notice Address of a trader's vault, whether or not its code is on chain yet.
     function vaultOf(address owner) public view returns (address) {
-        return Clones.predictDeterministicAddressWithImmutableArgs(
-            vaultImplementation, abi.encodePacked(owner), bytes32(0)
-        );
+        return VaultAddress.predict(vaultImplementation, owner);
     }
 
     function _ensureVault(address owner) internal returns (address vault) {

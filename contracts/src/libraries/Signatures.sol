@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 
 /// @title Signature check for keys, delegated accounts and contract wallets alike.
@@ -11,14 +10,27 @@ library Signatures {
     /// can't burn more of a batch than this.
     uint256 internal constant WALLET_GAS = 500_000;
 
+    /// @dev Half the order of secp256k1: of the two values of s that fit, only the lower is taken.
+    uint256 private constant HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
+
     /// @return whether `signature` over `digest` is by `signer`: low-s ECDSA, else ERC-1271.
     function isBy(address signer, bytes32 digest, bytes calldata signature) internal view returns (bool) {
         if (signer == address(0) || signature.length == 0) return false;
-        if (signature.length == 65) {
-            (address recovered, ECDSA.RecoverError problem,) = ECDSA.tryRecoverCalldata(digest, signature);
-            if (problem == ECDSA.RecoverError.NoError && recovered == signer) return true;
-        }
+        if (signature.length == 65 && _recovered(digest, signature) == signer) return true;
         return signer.code.length != 0 && _walletAgrees(signer, digest, signature);
+    }
+
+    /// @return who signed r, s, v; zero for a high s, a v other than 27 and 28, or no point of the curve
+    function _recovered(bytes32 digest, bytes calldata signature) private pure returns (address) {
+        bytes32 r;
+        bytes32 s;
+        uint8 v;
+        assembly ("memory-safe") {
+            r := calldataload(signature.offset)
+            s := calldataload(add(signature.offset, 32))
+            v := byte(0, calldataload(add(signature.offset, 64)))
+        }
+        return uint256(s) > HALF_ORDER ? address(0) : ecrecover(digest, v, r, s);
     }
 
     /// @dev ERC-1271 with bounded gas and at most 32 bytes of returned data.

@@ -23,7 +23,7 @@ library Split {
         pure
         returns (Shares memory s)
     {
-        uint128 arbiterFromBuyer = part(arbiterFee, toBuyer, t.amount);
+        uint128 arbiterFromBuyer = arbiterFee == 0 ? 0 : part(arbiterFee, toBuyer, t.amount);
         s.feeTo = part(t.fee, toBuyer, t.amount);
         s.arbiter = arbiterFee;
         s.buyer = toBuyer - s.feeTo - arbiterFromBuyer;
@@ -32,6 +32,8 @@ library Split {
 
     /// @return `whole` × `numerator` ÷ `denominator`, rounded down; `numerator` is at most `denominator`
     function part(uint128 whole, uint256 numerator, uint256 denominator) internal pure returns (uint128) {
-        return uint128((uint256(whole) * numerator) / denominator);
+        unchecked {
+            return uint128((uint256(whole) * numerator) / denominator);
+        }
     }
 }

@@ -39,10 +39,14 @@ library TokenPush {
 
     /// @dev Done if the token has code, did not revert and returned either nothing or `true`.
     function _transfer(uint256 limit, address token, address to, uint256 amount) private returns (bool done) {
-        bytes memory data = abi.encodeCall(IERC20.transfer, (to, amount));
+        bytes32 selector = bytes32(IERC20.transfer.selector);
         assembly ("memory-safe") {
+            let data := mload(0x40)
+            mstore(data, selector)
+            mstore(add(data, 16), shl(96, to))
+            mstore(add(data, 36), amount)
             mstore(0, 0)
-            let ok := call(limit, token, 0, add(data, 32), mload(data), 0, 32)
+            let ok := call(limit, token, 0, data, 68, 0, 32)
             switch returndatasize()
             case 0 { done := and(ok, gt(extcodesize(token), 0)) }
             default { done := and(ok, and(gt(returndatasize(), 31), eq(mload(0), 1))) }

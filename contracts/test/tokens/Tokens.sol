@@ -28,6 +28,8 @@ contract HostileToken is StandardToken {
     address public callTarget;
     bytes public callData;
     bool public reentered;
+    uint256 public transfers;
+    uint256 private waste;
 
     constructor() StandardToken(0) {}
 
@@ -42,6 +44,7 @@ contract HostileToken is StandardToken {
     }
 
     function transfer(address to, uint256 value) public override returns (bool) {
+        transfers++;
         if (callTarget != address(0)) {
             (bool done,) = callTarget.call(callData);
             if (done) reentered = true;
@@ -50,8 +53,11 @@ contract HostileToken is StandardToken {
             if (mode == 0) revert("payee refused");
             if (mode == 1) return false;
             if (mode == 2) while (true) {}
-            assembly {
-                return(0, 100000)
+            if (mode == 4) for (uint256 i = 0; i < 3_000; i++) waste = i;
+            if (mode == 3) {
+                assembly {
+                    return(0, 100000)
+                }
             }
         }
         return super.transfer(to, value);

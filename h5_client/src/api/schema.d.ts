@@ -1217,7 +1217,7 @@ export interface components {
         /**
          * EscrowTerms
          * @description The contract's Terms; their EIP-712 struct hash is the escrow's id. Whole numbers are
-         *     decimal strings: `amount` and `fee` in token units, `payBy` a Unix second.
+         *     decimal strings: amounts and fees in token units, times in Unix seconds.
          */
         EscrowTerms: {
             /** Salt */
@@ -1228,16 +1228,26 @@ export interface components {
             buyer: string;
             /** Arbiter */
             arbiter: string;
+            /** Backuparbiter */
+            backupArbiter: string;
             /** Token */
             token: string;
             /** Amount */
             amount: string;
             /** Fee */
             fee: string;
+            /** Arbiterfee */
+            arbiterFee: string;
             /** Feeto */
             feeTo: string;
             /** Payby */
             payBy: string;
+            /** Resolveby */
+            resolveBy: string;
+            /** Sunset */
+            sunset: string;
+            /** Sunsetbuyerbps */
+            sunsetBuyerBps: string;
         };
         /**
          * EscrowView

@@ -437,11 +437,12 @@ export const en = {
     details: 'Exact contents',
     authority:
       'Up to {most} of yours may be locked in escrow for trades of this order, fees of both sides at most {percent} %, until {until}. Nothing else.',
-    settleAll: 'The whole {toBuyer} in escrow goes to {buyer} (less the fee).',
-    settleNone: 'The whole {toSeller} in escrow goes back to {seller}.',
-    settleSplit: '{toBuyer} go to {buyer} (less the fee), {toSeller} go to {seller}.',
-    markPaid: 'You state that you have paid for this trade.',
-    cancel: 'You give up this trade. All coins in escrow go back to the seller.',
+    settleAll: 'The whole {toBuyer} in escrow goes to {buyer} (less the fee). Good until {until}.',
+    settleNone: 'The whole {toSeller} in escrow goes back to {seller}. Good until {until}.',
+    settleSplit: '{toBuyer} go to {buyer} (less the fee), {toSeller} go to {seller}. Good until {until}.',
+    markPaid:
+      'You state that you have paid {seller} for the {amount} in escrow, no later than {until}. Should nobody decide by {sunset}, {percent} % of the coins are yours.',
+    cancel: 'You give up this trade with {seller}. The whole {amount} in escrow goes back to {seller}.',
     binding: 'This key belongs to your account.',
     mismatch:
       'What you were asked to sign is not this deal, so nothing was signed. {field}: expected {expected}, got {found}. Tell support.',

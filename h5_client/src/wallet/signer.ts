@@ -32,11 +32,22 @@ export async function sign(userId: number, address: string, { typedData }: Check
 
 /** Integers as bigint, as the encoder wants them; a number that JSON may have rounded is refused. */
 function exact(data: Checked['typedData']): Parameters<typeof signTyped>[0] {
-  const fields = data.types[data.primaryType] ?? []
-  const message = Object.fromEntries(fields.map(({ name, type }) => [name, exactValue(type, data.message[name])]))
   const domain = { ...data.domain }
   if (domain.chainId !== undefined) domain.chainId = exactValue('uint256', domain.chainId)
+  const message = exactStruct(data.types, data.primaryType, data.message)
   return { ...data, domain, message } as unknown as Parameters<typeof signTyped>[0]
+}
+
+type Types = Checked['typedData']['types']
+
+function exactStruct(types: Types, struct: string, message: Record<string, unknown>): Record<string, unknown> {
+  const fields = types[struct] ?? []
+  return Object.fromEntries(
+    fields.map(({ name, type }) => {
+      const value = message[name]
+      return [name, types[type] ? exactStruct(types, type, value as Record<string, unknown>) : exactValue(type, value)]
+    }),
+  )
 }
 
 function exactValue(type: string, value: unknown): unknown {

@@ -5,8 +5,8 @@ import { STRUCTS } from './structs'
 import { TypedDataMismatch, type Coins } from './typed-data'
 
 /**
- * A signature names nothing but a trade id. The id is the hash of the escrow's terms, so a device that
- * has compared the terms with the deal and hashed them itself knows what its signature is about.
+ * A signature is about the escrow's terms, whose hash is the trade's id on chain. A device that has
+ * compared them with the deal on the screen knows what its signature is about.
  */
 export type Terms = NonNullable<Trade['escrow']['terms']>
 
@@ -36,7 +36,9 @@ export function checkTerms(terms: Terms | null, deal: Deal): Terms {
   sameAddress('token', deal.token, terms)
   differ('buyer', terms, terms.seller)
   differ('arbiter', terms, NOBODY, terms.seller, terms.buyer)
+  differ('backupArbiter', terms, NOBODY, terms.seller, terms.buyer)
   differ('feeTo', terms, NOBODY)
+  checkTimes(terms)
   sameAmount('amount', deal.total, BigInt(terms.amount), deal)
   checkFee(BigInt(terms.fee), deal)
   return terms
@@ -54,6 +56,20 @@ function checkFee(fee: bigint, deal: Deal): void {
   sameAmount('fee', deal.toBuyer - deal.buyerGets, deal.toBuyer - paidOut, deal)
 }
 
+/** First the payment, then the arbiter, then the backup, then the split that gives a buyer half or more. */
+function checkTimes(terms: Terms): void {
+  later('resolveBy', terms.payBy, terms)
+  later('sunset', terms.resolveBy, terms)
+  const share = Number(terms.sunsetBuyerBps)
+  if (share < 5_000 || share > 10_000) {
+    throw new TypedDataMismatch('terms.sunsetBuyerBps', '5000 … 10000', terms.sunsetBuyerBps)
+  }
+}
+
+function later(name: 'resolveBy' | 'sunset', than: string, terms: Terms): void {
+  if (BigInt(terms[name]) <= BigInt(than)) throw new TypedDataMismatch(`terms.${name}`, `> ${than}`, terms[name])
+}
+
 const FORMS = { bytes32: /^0x[0-9a-fA-F]{64}$/, address: /^0x[0-9a-fA-F]{40}$/ }
 
 function wellFormed(name: string, kind: (typeof STRUCTS.Terms)[number][1], value: unknown): void {
@@ -69,7 +85,7 @@ function sameAddress(name: 'seller' | 'buyer' | 'token', expected: string, terms
   if (!same(expected, terms[name])) throw new TypedDataMismatch(`terms.${name}`, expected, terms[name])
 }
 
-function differ(name: 'buyer' | 'arbiter' | 'feeTo', terms: Terms, ...others: string[]): void {
+function differ(name: 'buyer' | 'arbiter' | 'backupArbiter' | 'feeTo', terms: Terms, ...others: string[]): void {
   const other = others.find((one) => same(one, terms[name]))
   if (other) throw new TypedDataMismatch(`terms.${name}`, `≠ ${other}`, terms[name])
 }

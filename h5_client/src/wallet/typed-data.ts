@@ -2,6 +2,7 @@ import type { TypedData } from '@/api/types'
 import { plain } from '@/money/format'
 import { fromUnits } from '@/money/decimal'
 import { STRUCTS } from './structs'
+import type { Terms } from './terms'
 
 /**
  * What this device agrees to sign. Every request is compared with the deal that is on the screen and
@@ -57,6 +58,7 @@ export function checkAuthority(
   atMost('maxTotal', deal.mostTotal, message)
   atMost('maxPerTrade', whole(message, 'maxTotal'), message)
   atMost('maxFeeBps', BigInt(deal.maxFeeBps), message)
+  atMost('maxArbiterFeeBps', 0n, message)
   after('deadline', deal.now, message)
   const most = amount(whole(message, 'maxTotal'), deal)
   return checked(request, 'OrderAuthority', {
@@ -65,42 +67,42 @@ export function checkAuthority(
   })
 }
 
-export function checkSettle(
-  request: TypedData,
-  site: EscrowSite,
-  deal: {
-    tradeId: string | null
-    total: bigint
-    toBuyer: bigint
-    buyer: string
-    seller: string
-    now: number
-  } & Coins,
-): Checked {
+/** A trade whose terms have been checked, and what its two sides are called. */
+export interface Signing extends Coins {
+  terms: Terms
+  buyer: string
+  seller: string
+  now: number
+}
+
+export function checkSettle(request: TypedData, site: EscrowSite, deal: Signing & { toBuyer: bigint }): Checked {
   const message = checkedStruct(request, 'Settle', site)
-  sameTrade(deal.tradeId, message)
+  sameTerms(deal.terms, message.terms)
+  const total = BigInt(deal.terms.amount)
   const toBuyer = whole(message, 'toBuyer')
   if (toBuyer !== deal.toBuyer) {
     throw new TypedDataMismatch('toBuyer', amount(deal.toBuyer, deal), amount(toBuyer, deal))
   }
-  atMost('toBuyer', deal.total, message)
+  atMost('toBuyer', total, message)
+  if (message.payArbiter !== false) throw new TypedDataMismatch('payArbiter', 'false', String(message.payArbiter))
   after('deadline', deal.now, message)
   const values = {
     toBuyer: amount(toBuyer, deal),
-    toSeller: amount(deal.total - toBuyer, deal),
+    toSeller: amount(total - toBuyer, deal),
     buyer: deal.buyer,
     seller: deal.seller,
+    until: moment(message.deadline),
   }
-  const key = toBuyer === deal.total ? 'sign.settleAll' : toBuyer === 0n ? 'sign.settleNone' : 'sign.settleSplit'
+  const key = toBuyer === total ? 'sign.settleAll' : toBuyer === 0n ? 'sign.settleNone' : 'sign.settleSplit'
   return checked(request, 'Settle', { sentence: { key, values }, facts: facts(message, site) })
 }
 
-export function checkMarkPaid(request: TypedData, site: EscrowSite, tradeId: string | null): Checked {
-  return checkTradeAct(request, 'MarkPaid', 'sign.markPaid', site, tradeId)
+export function checkMarkPaid(request: TypedData, site: EscrowSite, deal: Signing): Checked {
+  return checkTradeAct(request, 'MarkPaid', 'sign.markPaid', site, deal)
 }
 
-export function checkCancel(request: TypedData, site: EscrowSite, tradeId: string | null): Checked {
-  return checkTradeAct(request, 'Cancel', 'sign.cancel', site, tradeId)
+export function checkCancel(request: TypedData, site: EscrowSite, deal: Signing): Checked {
+  return checkTradeAct(request, 'Cancel', 'sign.cancel', site, deal)
 }
 
 export function checkWalletBinding(
@@ -136,11 +138,19 @@ function checkTradeAct(
   struct: 'MarkPaid' | 'Cancel',
   key: string,
   site: EscrowSite,
-  tradeId: string | null,
+  deal: Signing,
 ): Checked {
   const message = checkedStruct(request, struct, site)
-  sameTrade(tradeId, message)
-  return checked(request, struct, { sentence: { key, values: {} }, facts: facts(message, site) })
+  sameTerms(deal.terms, message.terms)
+  const values = {
+    amount: amount(BigInt(deal.terms.amount), deal),
+    seller: deal.seller,
+    buyer: deal.buyer,
+    until: moment(deal.terms.payBy),
+    sunset: moment(deal.terms.sunset),
+    bps: String(deal.terms.sunsetBuyerBps),
+  }
+  return checked(request, struct, { sentence: { key, values }, facts: facts(message, site) })
 }
 
 function checkedStruct(request: TypedData, struct: Signed, site: EscrowSite): TypedData['message'] {
@@ -149,8 +159,10 @@ function checkedStruct(request: TypedData, struct: Signed, site: EscrowSite): Ty
   same('domain.version', '1', String(request.domain.version))
   same('chainId', String(site.chainId), String(request.domain.chainId))
   sameAddress('verifyingContract', site.escrow, request.domain)
-  const expected = STRUCTS[struct].map(([name, type]) => `${type} ${name}`).join()
-  same('types', expected, (request.types[struct] ?? []).map(({ name, type }) => `${type} ${name}`).join())
+  for (const one of [struct, ...nested(struct)]) {
+    const expected = STRUCTS[one].map(([name, type]) => `${type} ${name}`).join()
+    same('types', expected, (request.types[one] ?? []).map(({ name, type }) => `${type} ${name}`).join())
+  }
   same('fields', fieldNames(struct), Object.keys(request.message).sort().join())
   return request.message
 }
@@ -158,10 +170,11 @@ function checkedStruct(request: TypedData, struct: Signed, site: EscrowSite): Ty
 function checked(request: TypedData, struct: Signed, words: SigningWords): Checked {
   const { name, version, chainId, verifyingContract } = request.domain
   const domain = { name, version, chainId, verifyingContract }
-  const types = {
-    EIP712Domain: domainTypes(domain),
-    [struct]: STRUCTS[struct].map(([field, type]) => ({ name: field, type })),
-  }
+  const described = [struct, ...nested(struct)].map((one) => [
+    one,
+    STRUCTS[one].map(([field, type]) => ({ name: field, type })),
+  ])
+  const types = { EIP712Domain: domainTypes(domain), ...Object.fromEntries(described) }
   return { typedData: { domain, types, primaryType: struct, message: request.message }, words }
 }
 
@@ -177,7 +190,10 @@ function domainTypes(domain: TypedData['domain']): { name: string; type: string 
   return DOMAIN_TYPES.filter(([name]) => domain[name] !== undefined).map(([name, type]) => ({ name, type }))
 }
 
-const fieldNames = (struct: Signed) =>
+const nested = (struct: Signed): (keyof typeof STRUCTS)[] =>
+  STRUCTS[struct].some(([, type]) => type === 'Terms') ? ['Terms'] : []
+
+const fieldNames = (struct: keyof typeof STRUCTS) =>
   STRUCTS[struct]
     .map(([name]) => name)
     .sort()
@@ -192,11 +208,13 @@ function sameAddress(field: string, expected: string, message: Record<string, un
   if (found.toLowerCase() !== expected.toLowerCase()) throw new TypedDataMismatch(field, expected, found)
 }
 
-/** Before the coins are locked the trade has no id on chain and so nothing to sign. */
-function sameTrade(tradeId: string | null, message: Record<string, unknown>): void {
-  const found = String(message.tradeId)
-  if (!tradeId || found.toLowerCase() !== tradeId.toLowerCase()) {
-    throw new TypedDataMismatch('tradeId', tradeId ?? '—', found)
+/** Field by field the terms that were checked: nothing else can be behind the signature. */
+function sameTerms(expected: Terms, found: unknown): void {
+  if (typeof found !== 'object' || found === null) throw new TypedDataMismatch('terms', 'salt, seller, …', String(found))
+  same('terms', fieldNames('Terms'), Object.keys(found).sort().join())
+  for (const [name] of STRUCTS.Terms) {
+    const value = String((found as Record<string, unknown>)[name])
+    same(`terms.${name}`, String(expected[name]).toLowerCase(), value.toLowerCase())
   }
 }
 
@@ -222,14 +240,26 @@ function amount(units: bigint, { asset, places }: Coins): string {
 }
 
 function until(message: Record<string, unknown>): string {
-  return new Date(Number(whole(message, 'deadline')) * 1000).toISOString()
+  return moment(message.deadline)
+}
+
+/** A Unix second as the time it is. */
+function moment(second: unknown): string {
+  return new Date(Number(second) * 1000).toISOString()
 }
 
 function facts(message: Record<string, unknown>, site: EscrowSite): SigningWords['facts'] {
-  const rows = Object.entries(message).map(([label, value]) => ({ label, value: String(value) }))
   return [
-    ...rows,
+    ...rows(message),
     ...(site.chainId ? [{ label: 'chainId', value: String(site.chainId) }] : []),
     ...(site.escrow ? [{ label: 'verifyingContract', value: site.escrow }] : []),
   ]
+}
+
+function rows(message: Record<string, unknown>): SigningWords['facts'] {
+  return Object.entries(message).flatMap(([label, value]) =>
+    typeof value === 'object' && value !== null
+      ? rows(value as Record<string, unknown>)
+      : [{ label, value: String(value) }],
+  )
 }

@@ -114,9 +114,8 @@ def test_coins_moved_through_a_trade_of_their_own_are_booked(world: World) -> No
     world.send_as(world.alice, contract.open_call(terms, authority, ""))
     jobs.scan_deposits(world.context)
     assert available(world, world.alice) == FUNDED - 200 * USDT
-    decision = {"tradeId": contract.escrow_id(terms), "toBuyer": 150 * USDT, "deadline": 2**39}
-    domain = world.deployment.domain
-    bobs = world.bob.sign(typed_data.typed(domain, "Settle", decision))
+    signed = typed_data.settle(world.deployment.domain, terms, 150 * USDT, 2**39)
+    bobs, decision = world.bob.sign(signed), signed["message"]
     world.send_as(world.alice, contract.settle_call(terms, decision, None, bobs, None))
     jobs.scan_deposits(world.context)
     assert available(world, world.alice) == FUNDED - 150 * USDT
@@ -128,12 +127,16 @@ def own_trade(world: World, units: int) -> tuple[dict[str, Any], dict[str, Any]]
     """Terms that the portal knows nothing of, with an authority that Alice need not sign."""
     alice, bob = world.alice.account.address, world.bob.account.address
     shared = {"token": world.deployment.token("USDT"), "arbiter": DEAD, "feeTo": DEAD}
+    shared |= {"backupArbiter": DEAD, "sunsetBuyerBps": 5_000}
     terms = {"salt": "0x" + "07" * 32, "seller": alice, "buyer": bob, "amount": units, "fee": 0}
-    limits = {"maxTotal": units, "maxPerTrade": units, "maxFeeBps": 0, "nonce": 1}
+    limits = {"maxTotal": units, "minPerTrade": 0, "maxPerTrade": units, "nonce": 1}
+    limits |= {"maxFeeBps": 0, "maxArbiterFeeBps": 0}
     opener = "0x0000000000000000000000000000000000000000"
     soon = world.client.timestamp() + 600
-    authority = {"owner": alice, "opener": opener, "payWindow": 900, "deadline": soon, **limits}
-    return {**terms, **shared, "payBy": soon}, {**authority, **shared}
+    times = {"payBy": soon, "resolveBy": soon + 100, "sunset": soon + 200, "arbiterFee": 0}
+    windows = {"payWindow": 900, "resolveWindow": 100, "sunsetWindow": 200, "deadline": soon}
+    authority = {"owner": alice, "opener": opener, **windows, **limits}
+    return {**terms, **shared, **times}, {**authority, **shared}
 
 
 def test_more_coins_than_can_be_counted_block_nobody_elses(world: World) -> None:

@@ -150,8 +150,8 @@ def test_what_is_signed_names_the_trade_on_this_chain(world: World) -> None:
     with world.database.reader() as session:
         trade = session.get_one(Trade, trade_id)
         paid, settle = service.signing_requests(session, trade, "buyer", "paid")
-    escrow_id = world.record(trade_id).escrow_id
-    assert paid["typed_data"]["message"] == {"tradeId": escrow_id}
+    assert paid["typed_data"]["message"] == {"terms": world.record(trade_id).terms}
+    assert paid["typed_data"]["message"]["terms"]["amount"] == str(ESCROWED)
     assert settle["typed_data"]["message"]["toBuyer"] == str(ESCROWED)
     assert settle["typed_data"]["domain"]["chainId"] == world.client.chain_id
     assert typed_data.recover(paid["typed_data"], world.bob.sign(paid["typed_data"])) == (

@@ -18,11 +18,16 @@ TERMS = typed(
         "seller": "0x" + "02" * 20,
         "buyer": "0x" + "03" * 20,
         "arbiter": "0x" + "04" * 20,
+        "backupArbiter": "0x" + "07" * 20,
         "token": "0x" + "05" * 20,
         "amount": 100,
         "fee": 5,
+        "arbiterFee": 0,
         "feeTo": "0x" + "06" * 20,
         "payBy": 1_700_000_000,
+        "resolveBy": 1_710_000_000,
+        "sunset": 1_720_000_000,
+        "sunsetBuyerBps": 5_000,
     },
 )["message"]
 SIGNATURE = "0x" + "ab" * 65
@@ -43,22 +48,28 @@ def test_calldata_carries_the_terms_and_signatures() -> None:
 
 
 def test_a_missing_signature_is_empty_in_a_settlement() -> None:
-    decision = {"tradeId": "0x" + "09" * 32, "toBuyer": "40", "deadline": "1800000000"}
+    decision = {"terms": TERMS, "toBuyer": "40", "payArbiter": False, "deadline": "1800000000"}
     name, arguments = decoded(contract.settle_call(TERMS, decision, SIGNATURE, None, SIGNATURE))
     assert name == "settle"
     assert arguments["buyerSig"] == b""
-    assert arguments["decision"]["toBuyer"] == 40  # type: ignore[index]
+    assert arguments["decision"] == {"toBuyer": 40, "payArbiter": False, "deadline": 1_800_000_000}
+
+
+def test_the_split_at_the_sunset_needs_no_signature() -> None:
+    name, arguments = decoded(contract.sunset_call(TERMS))
+    assert name == "splitAtSunset"
+    assert list(arguments) == ["terms"]
 
 
 @pytest.mark.parametrize(
     ("event", "signature"),
     [
-        ("Settled", "Settled(bytes32,uint128,uint128)"),
+        ("Settled", "Settled(bytes32,uint128,uint128,uint128)"),
         ("Cancelled", "Cancelled(bytes32)"),
         (
             "Opened",
-            "Opened(bytes32,address,address,bytes32,(bytes32,address,address,address,address,"
-            "uint128,uint128,address,uint40))",
+            "Opened(bytes32,address,address,bytes32,(bytes32,address,address,address,address,address,"
+            "uint128,uint128,uint128,address,uint40,uint40,uint40,uint16))",
         ),
     ],
 )

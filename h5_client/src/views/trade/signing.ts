@@ -5,7 +5,7 @@ import { useConfig } from '@/stores/config'
 import { useMarkets } from '@/stores/markets'
 import { useSession } from '@/stores/session'
 import { serverNow } from '@/time/clock'
-import { checkTerms, type Deal } from '@/wallet/terms'
+import { checkTerms, type Deal, type Terms } from '@/wallet/terms'
 import { checkCancel, checkMarkPaid, checkSettle, TypedDataMismatch, type Checked } from '@/wallet/typed-data'
 
 export type SignedAct = 'paid' | 'release' | 'cancel' | 'claim'
@@ -32,10 +32,11 @@ export async function checkedRequests(trade: Trade, act: SignedAct): Promise<Che
     throw new TypedDataMismatch('typed_data', EXPECTED[act].join(), kinds.join())
   }
   const deal = dealOf(trade, act)
-  const tradeId = tradeIdOf(checkTerms(trade.escrow.terms, deal))
+  const terms = checkTerms(trade.escrow.terms, deal)
+  const tradeId = tradeIdOf(terms)
   const listed = trade.escrow.escrow_id
   if (listed?.toLowerCase() !== tradeId) throw new TypedDataMismatch('escrow_id', tradeId, listed ?? '—')
-  return Object.fromEntries(typed_data.map((one) => [one.kind, check(trade, deal, tradeId, one)]))
+  return Object.fromEntries(typed_data.map((one) => [one.kind, check(trade, deal, terms, one)]))
 }
 
 /** What this person was shown of the trade, and which share of the escrow the act gives the buyer. */
@@ -61,15 +62,16 @@ function dealOf(trade: Trade, act: SignedAct): Deal {
   }
 }
 
-function check(trade: Trade, deal: Deal, tradeId: string, { kind, typed_data }: SigningRequest): Checked {
+function check(trade: Trade, deal: Deal, terms: Terms, { kind, typed_data }: SigningRequest): Checked {
   const site = useConfig().site
   if (!site) throw new TypedDataMismatch('verifyingContract', 'config.chain.escrow', '—')
-  if (kind === 'mark_paid') return checkMarkPaid(typed_data, site, tradeId)
-  if (kind === 'cancel') return checkCancel(typed_data, site, tradeId)
   const mine = useSession().user?.nickname ?? ''
   const other = trade.counterparty.nickname
   const [buyer, seller] = trade.role === 'buyer' ? [mine, other] : [other, mine]
-  return checkSettle(typed_data, site, { ...deal, tradeId, buyer, seller, now: serverNow() })
+  const signing = { ...deal, terms, buyer, seller, now: serverNow() }
+  if (kind === 'mark_paid') return checkMarkPaid(typed_data, site, signing)
+  if (kind === 'cancel') return checkCancel(typed_data, site, signing)
+  return checkSettle(typed_data, site, signing)
 }
 
 /** The share that the decision on screen gives the buyer. */
