@@ -5,16 +5,18 @@ harness reaches the code that the proof is about, so a proof cannot pass by look
 """
 
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from tools import results_file, run, table
+from tools import CONTRACTS, results_file, run, table
 
 PASSED, COUNTEREXAMPLE = 0, 1
 OUTCOMES = {0: "holds", 1: "counterexample", 2: "timeout", 3: "stuck", 4: "all paths revert"}
 FEWEST = 12
+BUILD = CONTRACTS / "out" / "proofs"
 HALMOS = Path(sys.executable).parent / "halmos"
 
 
@@ -22,7 +24,7 @@ def halmos(report: Path, tests: str, *options: str) -> dict[str, Any]:
     """What halmos says of each function that matches, by "Contract.function"."""
     report.unlink(missing_ok=True)
     done = run(
-        HALMOS, "--root", ".", "--forge-build-out", "out/proofs", "--match-contract", "Proofs$",
+        HALMOS, "--root", ".", "--forge-build-out", BUILD, "--match-contract", "Proofs$",
         "--match-test", tests, "--solver-timeout-assertion", "60s", "--no-status",
         "--json-output", report, *options, profile="proofs",
     )  # fmt: skip
@@ -39,6 +41,10 @@ def halmos(report: Path, tests: str, *options: str) -> dict[str, Any]:
 def main(only: str = "") -> int:
     """Prove everything, or what contains `only`; 1 if a proof or a twin is not as it must be."""
     began = time.monotonic()
+    shutil.rmtree(BUILD, ignore_errors=True)
+    built = run("forge", "build", "--ast", "--force", profile="proofs")
+    if built.returncode:
+        raise SystemExit(built.stdout + built.stderr)
     proofs = halmos(results_file("proofs.json"), f"^check_.*{only}")
     twins = halmos(results_file("twins.json"), f"^twin_.*{only}", "--early-exit")
     rows, wrong = [("proof", "outcome", "paths", "seconds", "twin", "seconds")], []

@@ -64,6 +64,7 @@ abstract contract World is EscrowTestBase, Wallets {
     Trade[] internal trades;
     uint256[] internal live;
     uint256 public clock = NOW;
+    uint256 public acts;
     uint256 internal entropy;
     uint256 internal salts;
 
@@ -84,6 +85,7 @@ abstract contract World is EscrowTestBase, Wallets {
     modifier timely(uint256 seed) {
         vm.setEvmVersion("prague");
         vm.warp(clock);
+        acts++;
         entropy = seed;
         _;
     }
@@ -161,8 +163,16 @@ abstract contract World is EscrowTestBase, Wallets {
         due[token][to] += amount;
     }
 
-    function accountCount() external view returns (uint256) {
-        return accounts.length;
+    /// @return balances what all accounts have of a token
+    /// @return credits what the escrow owes them of it
+    /// @return wrong an account whose balance and credit are not its due, if there is one
+    function standing(address token) external view returns (uint256 balances, uint256 credits, address wrong) {
+        for (uint256 i = 0; i < accounts.length; i++) {
+            uint256 has = balance(token, accounts[i]);
+            uint256 owed = escrow.credit(token, accounts[i]);
+            (balances, credits) = (balances + has, credits + owed);
+            if (has + owed != due[token][accounts[i]]) wrong = accounts[i];
+        }
     }
 
     function tradeCount() external view returns (uint256) {
