@@ -115,6 +115,85 @@ contract EscrowOpenTest is EscrowTestBase {
         refusesOpening(t, someAuthority(), badTerms("arbiter"));
     }
 
+    function test_open_wants_a_backup_arbiter_who_is_neither_party() public {
+        IEscrow.Terms memory t = someTerms();
+        t.backupArbiter = address(0);
+        refusesOpening(t, someAuthority(), badTerms("backupArbiter"));
+        t.backupArbiter = seller;
+        refusesOpening(t, someAuthority(), badTerms("backupArbiter"));
+        t.backupArbiter = buyer;
+        refusesOpening(t, someAuthority(), badTerms("backupArbiter"));
+    }
+
+    function test_the_arbiter_may_be_their_own_backup() public {
+        IEscrow.Terms memory t = someTerms();
+        IEscrow.OrderAuthority memory a = someAuthority();
+        t.backupArbiter = a.backupArbiter = arbiter;
+        status(openWith(t, a), IEscrow.Status.OPEN);
+    }
+
+    function test_open_wants_its_dates_in_order_and_within_reach() public {
+        IEscrow.Terms memory t = someTerms();
+        t.resolveBy = t.payBy;
+        refusesOpening(t, someAuthority(), badTerms("resolveBy"));
+        t = someTerms();
+        t.sunset = t.resolveBy;
+        refusesOpening(t, someAuthority(), badTerms("sunset"));
+        t.sunset = uint40(NOW + 730 days + 1);
+        refusesOpening(t, someAuthority(), badTerms("sunset"));
+        IEscrow.OrderAuthority memory a = someAuthority();
+        t.sunset = uint40(NOW + 730 days);
+        a.sunsetWindow = uint32(t.sunset - t.payBy);
+        status(openWith(t, a), IEscrow.Status.OPEN);
+    }
+
+    function test_a_paid_trade_never_falls_back_to_the_seller_by_default() public {
+        IEscrow.Terms memory t = someTerms();
+        t.sunsetBuyerBps = 4_999;
+        refusesOpening(t, someAuthority(), badTerms("sunsetBuyerBps"));
+        t.sunsetBuyerBps = 10_001;
+        refusesOpening(t, someAuthority(), badTerms("sunsetBuyerBps"));
+        IEscrow.OrderAuthority memory a = someAuthority();
+        t.sunsetBuyerBps = a.sunsetBuyerBps = 10_000;
+        status(openWith(t, a), IEscrow.Status.OPEN);
+        t.salt = bytes32(uint256(2));
+        t.sunsetBuyerBps = a.sunsetBuyerBps = 5_000;
+        status(openWith(t, a), IEscrow.Status.OPEN);
+    }
+
+    function test_an_arbiters_fee_above_the_cap_is_refused_whatever_was_signed() public {
+        IEscrow.Terms memory t = someTerms();
+        IEscrow.OrderAuthority memory a = someAuthority();
+        a.maxArbiterFeeBps = 10_000;
+        (t.amount, t.fee, t.arbiterFee) = (1_000_000, 0, 20_001);
+        refusesOpening(t, a, badTerms("arbiterFee"));
+        t.arbiterFee = 20_000;
+        openWith(t, a);
+    }
+
+    function test_words_out_of_range_open_nothing() public {
+        IEscrow.Terms memory t = someTerms();
+        t.fee = 0;
+        IEscrow.OrderAuthority memory a = someAuthority();
+        bytes memory data = abi.encodeCall(escrow.open, (t, a, signAuthority(a)));
+        uint8[13] memory bits = [160, 160, 160, 160, 160, 128, 128, 128, 160, 40, 40, 40, 16];
+        for (uint256 i = 0; i < bits.length; i++) {
+            uint256 place = 4 + 32 * (i + 2);
+            uint256 word;
+            assembly {
+                word := mload(add(data, place))
+                mstore(add(data, place), or(word, shl(mload(add(bits, mul(32, i))), 1)))
+            }
+            (bool done,) = address(escrow).call(data);
+            eq(done ? 1 : 0, 0, "a word out of range");
+            assembly {
+                mstore(add(data, place), word)
+            }
+        }
+        (bool good,) = address(escrow).call(data);
+        eq(good ? 1 : 0, 1, "clean words");
+    }
+
     function test_fee_above_the_cap_is_refused_whatever_was_signed() public {
         IEscrow.Terms memory t = someTerms();
         IEscrow.OrderAuthority memory a = someAuthority();
@@ -148,6 +227,24 @@ contract EscrowOpenTest is EscrowTestBase {
         a = someAuthority();
         a.feeTo = stranger;
         refusesOpening(someTerms(), a, outside("feeTo"));
+        a = someAuthority();
+        a.backupArbiter = stranger;
+        refusesOpening(someTerms(), a, outside("backupArbiter"));
+        a = someAuthority();
+        a.minPerTrade = AMOUNT + 1;
+        refusesOpening(someTerms(), a, outside("minPerTrade"));
+        a = someAuthority();
+        a.maxArbiterFeeBps = 99;
+        refusesOpening(someTerms(), a, outside("maxArbiterFeeBps"));
+        a = someAuthority();
+        a.resolveWindow -= 1;
+        refusesOpening(someTerms(), a, outside("resolveWindow"));
+        a = someAuthority();
+        a.sunsetWindow += 1;
+        refusesOpening(someTerms(), a, outside("sunsetWindow"));
+        a = someAuthority();
+        a.sunsetBuyerBps = 5_000;
+        refusesOpening(someTerms(), a, outside("sunsetBuyerBps"));
         a = someAuthority();
         a.maxPerTrade = AMOUNT - 1;
         refusesOpening(someTerms(), a, outside("maxPerTrade"));

@@ -145,7 +145,7 @@ def _field(name: str, kind: str, value: object) -> Any:
 def _check_covers(message: dict[str, Any], needed: dict[str, Any]) -> None:
     for name, wanted in needed.items():
         given = message[name]
-        fits = int(given) >= wanted if name in _AT_LEAST else given == wanted
+        fits = int(given) >= wanted if name in _AT_LEAST else given == str(wanted)
         if not fits:
             raise InvalidInput(
                 f"The signed {name} does not cover this order.",

@@ -136,6 +136,9 @@ abstract contract Openings is Trades {
     }
 
     function _exceeds(uint256 fee, uint256 amount, uint256 bps) private pure returns (bool) {
-        return fee * 10_000 > amount * bps;
+        // All three are below 2^128.
+        unchecked {
+            return fee * 10_000 > amount * bps;
+        }
     }
 }

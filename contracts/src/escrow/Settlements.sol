@@ -14,6 +14,9 @@ abstract contract Settlements is Trades {
     /// @dev Seller, buyer, fee and arbiter: a trade has no other payees.
     uint256 private constant PAYEES = 4;
 
+    /// @dev More than three voices add up to.
+    uint256 private constant WRONG = 4;
+
     /// @notice Executes a decision that two of the three parties agree on; the caller counts as one.
     /// @param sellerSig,buyerSig,arbiterSig signatures of `Settle`; empty where a party did not sign
     function settle(
@@ -95,35 +98,24 @@ abstract contract Settlements is Trades {
         }
         bytes32 digest = _hashTypedDataV4(TradeHash.settle(tradeId, decision));
         address arbiter = arbiterNow(terms);
-        (bool seller, bool sellerLied) = _voice(terms.seller, digest, sellerSig);
-        if (sellerLied) return abi.encodeWithSelector(BadSignature.selector, terms.seller);
-        (bool buyer, bool buyerLied) = _voice(terms.buyer, digest, buyerSig);
-        if (buyerLied) return abi.encodeWithSelector(BadSignature.selector, terms.buyer);
-        (bool third, bool thirdLied) = _voice(arbiter, digest, arbiterSig);
-        if (thirdLied) return abi.encodeWithSelector(BadSignature.selector, arbiter);
-        return _quorum(seller, buyer, third, decision.payArbiter, arbiter);
-    }
-
-    function _quorum(bool seller, bool buyer, bool third, bool payArbiter, address arbiter)
-        private
-        pure
-        returns (bytes memory why)
-    {
-        uint256 given = (seller ? 1 : 0) + (buyer ? 1 : 0) + (third ? 1 : 0);
+        uint256 seller = _voice(terms.seller, digest, sellerSig);
+        uint256 buyer = _voice(terms.buyer, digest, buyerSig);
+        uint256 third = _voice(arbiter, digest, arbiterSig);
+        uint256 given = seller + buyer + third;
+        if (given >= WRONG) {
+            address liar = seller == WRONG ? terms.seller : buyer == WRONG ? terms.buyer : arbiter;
+            return abi.encodeWithSelector(BadSignature.selector, liar);
+        }
         if (given < 2) return abi.encodeWithSelector(SignaturesMissing.selector, given);
-        if (payArbiter && !third) return abi.encodeWithSelector(ArbiterDidNotSign.selector, arbiter);
+        if (decision.payArbiter && third == 0) return abi.encodeWithSelector(ArbiterDidNotSign.selector, arbiter);
     }
 
-    /// @dev A party that neither calls nor signed is silent; one whose signature is wrong spoils the call.
-    function _voice(address party, bytes32 digest, bytes calldata signature)
-        private
-        view
-        returns (bool agrees, bool wrong)
-    {
-        if (msg.sender == party) return (true, false);
-        if (signature.length == 0) return (false, false);
-        agrees = Signatures.isBy(party, digest, signature);
-        return (agrees, !agrees);
+    /// @return 1 if the party calls or signed, 0 if it is silent, WRONG if what it is said to have signed
+    /// is not by it: that spoils the whole settlement
+    function _voice(address party, bytes32 digest, bytes calldata signature) private view returns (uint256) {
+        if (msg.sender == party) return 1;
+        if (signature.length == 0) return 0;
+        return Signatures.isBy(party, digest, signature) ? 1 : WRONG;
     }
 
     function _close(Terms calldata terms, bytes32 tradeId, Decision calldata decision)

@@ -20,17 +20,19 @@ library Signatures {
         return signer.code.length != 0 && _walletAgrees(signer, digest, signature);
     }
 
-    /// @return who signed r, s, v; zero for a high s, a v other than 27 and 28, or no point of the curve
-    function _recovered(bytes32 digest, bytes calldata signature) private pure returns (address) {
-        bytes32 r;
-        bytes32 s;
-        uint8 v;
+    /// @return signer who signed r, s, v; zero for a high s, a v other than 27 and 28, or no point of the curve
+    function _recovered(bytes32 digest, bytes calldata signature) private view returns (address signer) {
+        uint256 half = HALF_ORDER;
         assembly ("memory-safe") {
-            r := calldataload(signature.offset)
-            s := calldataload(add(signature.offset, 32))
-            v := byte(0, calldataload(add(signature.offset, 64)))
+            let words := mload(0x40)
+            mstore(words, digest)
+            mstore(add(words, 32), byte(0, calldataload(add(signature.offset, 64))))
+            calldatacopy(add(words, 64), signature.offset, 64)
+            // The precompile returns nothing for a signature that is none: then zero stays here.
+            mstore(0, 0)
+            if iszero(gt(mload(add(words, 96)), half)) { pop(staticcall(gas(), 1, words, 128, 0, 32)) }
+            signer := mload(0)
         }
-        return uint256(s) > HALF_ORDER ? address(0) : ecrecover(digest, v, r, s);
     }
 
     /// @dev ERC-1271 with bounded gas and at most 32 bytes of returned data.
