@@ -20,13 +20,13 @@ BUILD = CONTRACTS / "out" / "proofs"
 HALMOS = Path(sys.executable).parent / "halmos"
 
 
-def halmos(report: Path, tests: str, *options: str) -> dict[str, Any]:
-    """What halmos says of each function that matches, by "Contract.function"."""
+def halmos(report: Path, only: str) -> dict[str, Any]:
+    """What halmos says of each proof and twin that matches, by "Contract.function"."""
     report.unlink(missing_ok=True)
     done = run(
         HALMOS, "--root", ".", "--forge-build-out", BUILD, "--match-contract", "Proofs$",
-        "--match-test", tests, "--solver-timeout-assertion", "60s", "--no-status",
-        "--json-output", report, *options, profile="proofs",
+        "--match-test", f"^(check|twin)_.*{only}", "--solver-timeout-assertion", "60s",
+        "--early-exit", "--no-status", "--json-output", report, profile="proofs",
     )  # fmt: skip
     if not report.exists():
         raise SystemExit(f"halmos gave no report:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
@@ -45,8 +45,9 @@ def main(only: str = "") -> int:
     built = run("forge", "build", "--ast", "--force", profile="proofs")
     if built.returncode:
         raise SystemExit(built.stdout + built.stderr)
-    proofs = halmos(results_file("proofs.json"), f"^check_.*{only}")
-    twins = halmos(results_file("twins.json"), f"^twin_.*{only}", "--early-exit")
+    results = halmos(results_file("proofs.json"), only)
+    proofs = {name: test for name, test in results.items() if ".check_" in name}
+    twins = {name: test for name, test in results.items() if ".twin_" in name}
     rows, wrong = [("proof", "outcome", "paths", "seconds", "twin", "seconds")], []
     for name, proof in proofs.items():
         twin = twins.pop(name.replace(".check_", ".twin_"), None)
