@@ -5,9 +5,9 @@ Needs nothing but a node, the contract, the trade's terms and the signatures at 
 the portal, only eth-account, eth-abi and eth-utils (`pip install eth-account`).
 
 A case is a JSON file: {"rpc": URL, "chainId": N, "escrow": ADDRESS, "terms": {…},
-"decision": {"toBuyer", "payArbiter", "deadline"}, "signatures": {"seller"|"buyer"|"arbiter": 0x…}}.
-The terms are in the portal's view of the trade, in the signing dialogue and in the
-contract's event `Opened`. Your key is read from the environment variable KEY; it signs and pays gas.
+"decision": {"toBuyer", "payArbiter", "deadline"}, "signatures": {"seller": 0x…, "buyer": 0x…}}.
+The terms are in the portal's view of the trade, in the signing dialogue and in the contract's
+event `Opened`. Your key is read from the environment variable KEY; it signs and pays gas.
 
   exit.py status CASE                 where the trade stands and what can be done from when on
   exit.py sign CASE TO_BUYER          add your signature of a decision to the case, to hand it on

@@ -48,7 +48,7 @@ const refuses = (work: () => unknown, field: string) => {
 describe('an order authority', () => {
   it('is accepted when it is the order, and told in words', () => {
     const { words, typedData } = checkAuthority(authority(), SITE, order)
-    expect(words.sentence).toMatchObject({ key: 'sign.authority', values: { most: '101.000000 USDT', bps: '201' } })
+    expect(words.sentence).toMatchObject({ key: 'sign.authority', values: { most: '101.000000 USDT', bps: '201', days: '180', share: '50' } })
     expect(Object.keys(typedData.types)).toEqual(['EIP712Domain', 'OrderAuthority'])
   })
   it.each([

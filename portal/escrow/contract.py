@@ -27,6 +27,17 @@ class Closing:
     block_number: int
 
 
+@dataclass(frozen=True)
+class Settlement:
+    """One decision of a batch, with the signatures at hand (two are needed)."""
+
+    terms: dict[str, Any]
+    decision: dict[str, Any]
+    seller: str | None = None
+    buyer: str | None = None
+    arbiter: str | None = None
+
+
 class EscrowContract:
     """Reads of one deployed escrow."""
 
@@ -132,6 +143,24 @@ def settle_call(
     signatures = [_raw(signature) for signature in (seller, buyer, arbiter)]
     arguments = [_tuple("Terms", terms), _values(DECISION, decision), *signatures]
     return encode_call("Escrow", "settle", arguments)
+
+
+def settle_batch_call(settlements: list[Settlement], *, skip: bool) -> str:
+    """Calldata that executes many decisions and pays each payee once per token.
+
+    With `skip` those that can't be executed are passed over, else one of them reverts all.
+    """
+    items = [
+        (
+            _tuple("Terms", one.terms),
+            _values(DECISION, one.decision),
+            _raw(one.seller),
+            _raw(one.buyer),
+            _raw(one.arbiter),
+        )
+        for one in settlements
+    ]
+    return encode_call("Escrow", "settleBatch", [items, skip])
 
 
 def sunset_call(terms: dict[str, Any]) -> str:

@@ -193,8 +193,9 @@ contract WalletOpeningsTest is EscrowTestBase {
 
     /// @dev Allows Permit2 once and signs as a wallet would, from the full type string.
     function permit2(IEscrow.Terms memory t, address spender) private returns (bytes memory) {
+        address spending = address(escrow.PERMIT2());
         vm.prank(seller);
-        token.approve(address(escrow.PERMIT2()), type(uint256).max);
+        token.approve(spending, type(uint256).max);
         bytes32 permissions = keccak256(
             abi.encode(keccak256("TokenPermissions(address token,uint256 amount)"), t.token, uint256(t.amount))
         );

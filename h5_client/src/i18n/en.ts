@@ -436,7 +436,7 @@ export const en = {
     preparing: 'Preparing what you sign…',
     details: 'Exact contents',
     authority:
-      'Up to {most} of yours may be locked in escrow for trades of this order, fees of both sides at most {percent} %, until {until}. Nothing else.',
+      'Up to {most} of yours may be locked in escrow for trades of this order, fees of both sides at most {percent} %, until {until}. Of a trade that was marked paid and that nobody decides within {days} days, the buyer gets {share} %. Nothing else.',
     settleAll: 'The whole {toBuyer} in escrow goes to {buyer} (less the fee). Good until {until}.',
     settleNone: 'The whole {toSeller} in escrow goes back to {seller}. Good until {until}.',
     settleSplit: '{toBuyer} go to {buyer} (less the fee), {toSeller} go to {seller}. Good until {until}.',

@@ -416,7 +416,7 @@ export const zh: Messages = {
     title: '您的设备将签名',
     preparing: '正在准备签名内容…',
     details: '具体内容',
-    authority: '为此订单的交易，最多可将您的 {most} 锁入托管，双方手续费合计不超过 {percent} %，有效期至 {until}。仅此而已。',
+    authority: '为此订单的交易，最多可将您的 {most} 锁入托管，双方手续费合计不超过 {percent} %，有效期至 {until}。已标记付款而 {days} 天内无人裁决的交易，买方得 {share} %。仅此而已。',
     settleAll: '托管中的全部 {toBuyer} 转给 {buyer}（扣除手续费）。有效期至 {until}。',
     settleNone: '托管中的全部 {toSeller} 退还给 {seller}。有效期至 {until}。',
     settleSplit: '{toBuyer} 转给 {buyer}（扣除手续费），{toSeller} 转给 {seller}。有效期至 {until}。',

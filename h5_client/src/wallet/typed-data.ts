@@ -62,7 +62,7 @@ export function checkAuthority(
   after('deadline', deal.now, message)
   const most = amount(whole(message, 'maxTotal'), deal)
   return checked(request, 'OrderAuthority', {
-    sentence: { key: 'sign.authority', values: { most, until: until(message), bps: String(message.maxFeeBps) } },
+    sentence: { key: 'sign.authority', values: { most, until: until(message), ...shares(message) } },
     facts: facts(message, site),
   })
 }
@@ -237,6 +237,15 @@ function after(field: string, nowMs: number, message: Record<string, unknown>): 
 
 function amount(units: bigint, { asset, places }: Coins): string {
   return `${plain(fromUnits(units, places))} ${asset}`
+}
+
+/** The fee limit, and what becomes of a paid trade that nobody decides. */
+function shares(message: Record<string, unknown>): Record<string, string> {
+  return {
+    bps: String(message.maxFeeBps),
+    days: String(whole(message, 'sunsetWindow') / 86_400n),
+    share: String(Number(whole(message, 'sunsetBuyerBps')) / 100),
+  }
 }
 
 function until(message: Record<string, unknown>): string {

@@ -55,6 +55,17 @@ def test_a_missing_signature_is_empty_in_a_settlement() -> None:
     assert arguments["decision"] == {"toBuyer": 40, "payArbiter": False, "deadline": 1_800_000_000}
 
 
+def test_a_batch_carries_each_settlement_with_its_signatures() -> None:
+    decision = {"terms": TERMS, "toBuyer": "40", "payArbiter": False, "deadline": "1800000000"}
+    one = contract.Settlement(TERMS, decision, seller=SIGNATURE, arbiter=SIGNATURE)
+    name, arguments = decoded(contract.settle_batch_call([one, one], skip=True))
+    assert name == "settleBatch"
+    first, second = arguments["settlements"]  # type: ignore[misc]
+    assert first == second
+    assert (first["buyerSig"], first["arbiterSig"]) == (b"", bytes.fromhex(SIGNATURE[2:]))
+    assert arguments["skip"] is True
+
+
 def test_the_split_at_the_sunset_needs_no_signature() -> None:
     name, arguments = decoded(contract.sunset_call(TERMS))
     assert name == "splitAtSunset"
