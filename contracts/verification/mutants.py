@@ -68,9 +68,7 @@ def copy_of_contracts(directory: Path) -> Path:
 
 def failing_tests(tree: Path, *selection: str) -> list[str]:
     """Names of the tests that fail there; raises ValueError if the sources do not compile."""
-    done = run(
-        "forge", "test", "--json", *selection, profile="mutation", cwd=tree, timeout=900
-    )
+    done = run("forge", "test", "--json", *selection, profile="mutation", cwd=tree, timeout=900)
     report = forge_report(done.stdout)
     return sorted(
         f"{suite.split(':')[-1]}.{test.split('(')[0]}"
