@@ -48,7 +48,7 @@ def to_beat(act: str) -> tuple[int, str]:
 
 
 def main() -> int:
-    """Print what was measured and say where it is short of the figure; 1 if nothing was measured."""
+    """Print what was measured and where it is short; 1 if nothing was measured."""
     rows, lines = [("act", "gas", "to beat", "", "peer")], []
     for act, gas in sorted(measured().items()):
         most, peer = to_beat(act)

@@ -2,7 +2,7 @@
 
 The changes are in mutation/mutants.toml, what killed each is written to mutation/results.md. Each
 worker has its own copy of the sources, so nothing here touches the tree, and two runs may go on at
-once. A change that does not compile, or whose text is no longer in the sources, counts as a failure.
+once. A change that does not compile, or whose text is gone from the sources, counts as a failure.
 """
 
 import os
