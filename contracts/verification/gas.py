@@ -30,7 +30,7 @@ def decode(data: str) -> tuple[str, int]:
 
 def measured() -> dict[str, int]:
     """Gas by act, in the order of the tests."""
-    done = run("forge", "test", "--isolate", "--match-contract", "GasTest", "--json")
+    done = run("forge", "test", "--isolate", "--match-path", "test/Gas.t.sol", "--json", "-vvv")
     tests = [
         test
         for suite in forge_report(done.stdout).values()
