@@ -6,6 +6,10 @@
 #   make test-crash
 #                the engine under kill -9, power loss, full disks and jumping clocks: 100 rounds, or
 #                CRASH_ROUNDS=…; CRASH_SEED=… plays a loop again
+#   make verify-contracts
+#                the contracts at length: fuzz, invariants, coverage, proofs, mutants, slither, gas;
+#                also one by one: verify-tests, -coverage, -proofs, -mutants, -slither
+#   make gas     what each act on the escrow costs, beside the figures to beat
 #   make check   every static check
 #   make lock    write requirements/lock.txt anew from setup.cfg
 #   make bench-orders (-match, -lifecycle, -http, -recovery, -memory, -stress, -chain)
@@ -40,7 +44,7 @@ H5_SOURCES := $(shell find h5_client -type f \
 RULE_SOURCES := portal/compiling.py $(patsubst %,portal/%.py,$(shell \
 	sed -n 's/^    "\([a-z_/]*\)",$$/\1/p' portal/compiling.py))
 
-.PHONY: help run setup test test-crash check lock clean
+.PHONY: help run setup test test-crash check lock clean gas verify-contracts verify-tests
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -116,6 +120,31 @@ check: setup
 	@$(WITH_NODE) cd contracts && npm run --silent --if-present check
 	@$(SAY) "H5 client"
 	@$(WITH_NODE) cd h5_client && npm run --silent --if-present check
+
+# halmos and slither have an environment of their own: what they need clashes with the portal's.
+VERIFY := var/verify
+VERIFY_PYTHON := $(VERIFY)/bin/python
+
+$(VERIFY)/.installed: requirements/verify-contracts.txt
+	@$(SAY) "Installing halmos and slither in $(VERIFY)"
+	@mkdir -p var && "$(PYTHON)" -m venv $(VERIFY)
+	@$(VERIFY_PYTHON) -m pip install --disable-pip-version-check --quiet \
+		--require-hashes -r requirements/verify-contracts.txt
+	@touch $@
+
+verify-contracts: gas verify-tests verify-coverage verify-slither verify-proofs verify-mutants
+
+gas: contracts/node_modules/.installed
+	@$(SAY) "Gas of the escrow"
+	@$(WITH_NODE) $(BIN)/python contracts/verification/gas.py
+
+verify-tests: contracts/node_modules/.installed
+	@$(SAY) "Contract tests: fuzz 10,000 runs, invariants 1,024 x 64"
+	@$(WITH_NODE) cd contracts && FOUNDRY_PROFILE=verify npm test --silent -- --summary
+
+verify-%: contracts/node_modules/.installed $(VERIFY)/.installed
+	@$(SAY) "Contracts: $*"
+	@$(WITH_NODE) $(VERIFY_PYTHON) contracts/verification/$*.py
 
 bench-%: setup
 	@exec $(BIN)/portal bench $* $(BENCH_ARGS)

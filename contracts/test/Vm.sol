@@ -25,4 +25,7 @@ interface Vm {
     function expectEmit(bool t1, bool t2, bool t3, bool data, address emitter) external;
     function etch(address target, bytes calldata code) external;
     function getBlockTimestamp() external view returns (uint256);
+    function getCode(string calldata artefact) external view returns (bytes memory creationCode);
+    function setEvmVersion(string calldata name) external;
+    function assume(bool condition) external pure;
 }

@@ -46,7 +46,8 @@ contract HostileToken is StandardToken {
     function transfer(address to, uint256 value) public override returns (bool) {
         transfers++;
         if (callTarget != address(0)) {
-            (reentered,) = callTarget.call(callData);
+            (bool done,) = callTarget.call(callData);
+            if (done) reentered = true;
         }
         if (listed[to]) {
             if (mode == 0) revert("payee refused");
