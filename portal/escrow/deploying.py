@@ -7,7 +7,7 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 from eth_utils.conversions import to_hex
 from eth_utils.crypto import keccak
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from web3 import Web3
 
@@ -15,7 +15,8 @@ from portal.core.addresses import public_part
 from portal.core.db import Database
 from portal.core.errors import Conflict, InvalidInput, Unavailable
 from portal.core.settings import Settings
-from portal.escrow.chain.client import ChainClient
+from portal.escrow.chain.attempts import lock_nonces
+from portal.escrow.chain.client import ChainClient, chain_client
 from portal.escrow.chain.intents import SENT, SIGNED
 from portal.escrow.contracts import artefact, created_address
 from portal.escrow.deployed_code import code_at, escrow_code_problems
@@ -42,7 +43,7 @@ def deploy(settings: Settings, database: Database, tokens: dict[str, str], say: 
     with database.transaction() as session:
         tokens = _checked_tokens(session, client, tokens)
         _refuse_while_trades_are_open(session)
-        _lock_nonces(session, signer.address)
+        _lock_nonces(session, client.chain_id, signer.address)
         raw, escrow = _creation(client, signer)
         say(f"Making escrow {escrow} in transaction {to_hex(keccak(raw))} …")
         client.broadcast(to_hex(raw))
@@ -98,7 +99,7 @@ def _right_chain(settings: Settings) -> ChainClient:
             f"Relayer and arbiter are both {relayer(settings).address}: use two keys.",
             field="ARBITER",
         )
-    return ChainClient(settings.rpc_urls)
+    return chain_client(settings)
 
 
 def _checked_tokens(
@@ -141,12 +142,9 @@ def _refuse_while_trades_are_open(session: Session) -> None:
         )
 
 
-def _lock_nonces(session: Session, sender: str) -> None:
+def _lock_nonces(session: Session, chain_id: int, sender: str) -> None:
     """Keep the scheduler from allotting nonces meanwhile: the lock is the intents' own."""
-    session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:sender, 0))"),
-        {"sender": f"chain:{sender}"},
-    )
+    lock_nonces(session, chain_id, sender)
     going = select(ChainIntent.id).where(ChainIntent.status.in_((SIGNED, SENT)))
     if (found := session.scalar(going.limit(1))) is not None:
         raise Conflict(f"Transaction {found} is still under way.", hint="Wait until it has ended.")

@@ -11,7 +11,7 @@ from portal.core.errors import PortalError
 from portal.core.settings import Settings
 from portal.engine.models import Shard
 from portal.escrow import typed_data
-from portal.escrow.chain.client import ChainClient
+from portal.escrow.chain.client import chain_client
 from portal.escrow.contracts import vault_implementation
 from portal.escrow.deployment import find_deployment
 from portal.escrow.models import EscrowRecord
@@ -45,7 +45,7 @@ def signature_problems(settings: Settings, snapshot: Snapshot) -> list[str]:
     known, problems = {relayer(settings).address.lower()}, []
     try:
         vault = vault_implementation(content["deployment"]["escrow"])
-        known.add(str(ChainClient(settings.rpc_urls).read("Vault", vault, "coSigner")).lower())
+        known.add(str(chain_client(settings).read("Vault", vault, "coSigner")).lower())
     except PortalError as error:
         problems.append(f"signature: the co-signer can't be read: {error.message}")
     if signer.lower() not in known:
@@ -62,7 +62,7 @@ def chain_problems(settings: Settings, snapshot: Snapshot) -> list[str]:
     kept = content["chain"]
     try:
         trades = {number: trade["escrow_id"] for number, trade in kept["trades"].items()}
-        client, block = ChainClient(settings.rpc_urls), Block(**kept["block"])
+        client, block = chain_client(settings), Block(**kept["block"])
         found = chain_part(client, deployment_of(content), block, trades, content["vaults"])
     except PortalError as error:
         return [f"chain: {error.message}"]

@@ -22,7 +22,7 @@ from portal.core.errors import InvalidInput
 from portal.core.hashchain import canonical
 from portal.core.settings import Settings
 from portal.escrow import typed_data
-from portal.escrow.chain.client import ChainClient
+from portal.escrow.chain.client import chain_client
 from portal.escrow.chain.vaults import vault_owners
 from portal.escrow.deployment import Deployment, load_deployment
 from portal.escrow.signers.chosen import relayer
@@ -44,7 +44,7 @@ def create(settings: Settings, database: Database) -> Path:
 
     Raises Unavailable when chain or signer do not answer, Conflict while nothing is final.
     """
-    client = ChainClient(settings.rpc_urls)
+    client = chain_client(settings)
     with one_moment(database) as session:
         deployment = load_deployment(session)
         block = finalized_block(client, deployment, settings.chain_confirmations)
