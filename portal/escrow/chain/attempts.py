@@ -120,8 +120,8 @@ def note_receipt(attempt: ChainAttempt, receipt: Receipt) -> None:
 
 
 def forget_receipt(attempt: ChainAttempt) -> None:
-    """It is in no block, and has cost nothing."""
-    attempt.mined_at = attempt.block_number = attempt.block_hash = None
+    """It is in no block, and has cost nothing. Nodes may have forgotten it: it is offered anew."""
+    attempt.offered_at = attempt.mined_at = attempt.block_number = attempt.block_hash = None
     attempt.gas_used = attempt.gas_price = None
 
 
