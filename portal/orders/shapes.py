@@ -98,12 +98,18 @@ class AuthorityMessage(Body):
     owner: str
     token: str
     maxTotal: str  # noqa: N815 (the contract's names)
+    minPerTrade: str  # noqa: N815
     maxPerTrade: str  # noqa: N815
     arbiter: str
+    backupArbiter: str  # noqa: N815
     feeTo: str  # noqa: N815
     maxFeeBps: str  # noqa: N815
+    maxArbiterFeeBps: str  # noqa: N815
     opener: str
     payWindow: str  # noqa: N815
+    resolveWindow: str  # noqa: N815
+    sunsetWindow: str  # noqa: N815
+    sunsetBuyerBps: str  # noqa: N815
     deadline: str
     nonce: str
 

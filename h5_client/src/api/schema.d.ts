@@ -832,18 +832,30 @@ export interface components {
             token: string;
             /** Maxtotal */
             maxTotal: string;
+            /** Minpertrade */
+            minPerTrade: string;
             /** Maxpertrade */
             maxPerTrade: string;
             /** Arbiter */
             arbiter: string;
+            /** Backuparbiter */
+            backupArbiter: string;
             /** Feeto */
             feeTo: string;
             /** Maxfeebps */
             maxFeeBps: string;
+            /** Maxarbiterfeebps */
+            maxArbiterFeeBps: string;
             /** Opener */
             opener: string;
             /** Paywindow */
             payWindow: string;
+            /** Resolvewindow */
+            resolveWindow: string;
+            /** Sunsetwindow */
+            sunsetWindow: string;
+            /** Sunsetbuyerbps */
+            sunsetBuyerBps: string;
             /** Deadline */
             deadline: string;
             /** Nonce */
