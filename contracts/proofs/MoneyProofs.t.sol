@@ -115,15 +115,13 @@ contract MoneyProofs is ProofBase {
 
     // ── a credit is its owner's ────────────────────────────────────────────────────────────────
 
-    function check_nobody_redirects_anothers_credit(address caller, address owner, address to, uint64 part) public {
+    function check_nobody_redirects_anothers_credit(address caller, bool honest, address to, uint64 part) public {
         vm.assume(caller != address(buyer));
-        buyer.set(false);
-        assert(!redirected(caller, owner, to, part));
+        assert(!redirected(caller, honest ? address(buyer) : address(0xBAD), to, part));
     }
 
-    function twin_nobody_redirects_anothers_credit(address caller, address owner, address to, uint64 part) public {
-        buyer.set(false);
-        assert(!redirected(caller, owner, to, part));
+    function twin_nobody_redirects_anothers_credit(address caller, bool honest, address to, uint64 part) public {
+        assert(!redirected(caller, honest ? address(buyer) : address(0xBAD), to, part));
     }
 
     // ── what happens ───────────────────────────────────────────────────────────────────────────
