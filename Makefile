@@ -142,7 +142,9 @@ verify-tests: contracts/node_modules/.installed
 	@$(SAY) "Contract tests: fuzz 10,000 runs, invariants 1,024 x 64"
 	@$(WITH_NODE) cd contracts && FOUNDRY_PROFILE=verify npm test --silent -- --summary
 
-verify-%: contracts/node_modules/.installed $(VERIFY)/.installed
+VERIFY_PARTS := verify-coverage verify-proofs verify-mutants verify-slither
+.PHONY: $(VERIFY_PARTS)
+$(VERIFY_PARTS): verify-%: contracts/node_modules/.installed $(VERIFY)/.installed
 	@$(SAY) "Contracts: $*"
 	@$(WITH_NODE) $(VERIFY_PYTHON) contracts/verification/$*.py
 

