@@ -4,6 +4,7 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -68,17 +69,23 @@ def check_chain(settings: Settings) -> Check:
     return Check("chain", True, f"Chain {settings.chain_id} answers.")
 
 
-def check_endpoints(settings: Settings) -> list[Check]:
-    """What the scheduler last saw of each RPC endpoint: who is down, behind or outvoted."""
+def _rows(settings: Settings, query: LiteralString) -> list[tuple[Any, ...]]:
+    """What the database says; nothing when it can't be asked: its own check has said why."""
     url = libpq_url(sqlalchemy_url(settings.required_database_url))
     try:
         with psycopg.connect(url, connect_timeout=5) as connection:
-            rows = connection.execute(
-                "SELECT name, state, height, disagreements, last_error FROM chain_endpoint"
-                " WHERE at > now() - interval '1 min' ORDER BY position"
-            ).fetchall()
+            return connection.execute(query).fetchall()
     except psycopg.Error:
-        return []  # The check of the database has said why.
+        return []
+
+
+def check_endpoints(settings: Settings) -> list[Check]:
+    """What the scheduler last saw of each RPC endpoint: who is down, behind or outvoted."""
+    rows = _rows(
+        settings,
+        "SELECT name, state, height, disagreements, last_error FROM chain_endpoint"
+        " WHERE at > now() - interval '1 min' ORDER BY position",
+    )
     return [_endpoint(*row) for row in rows]
 
 
@@ -107,15 +114,11 @@ def check_engine(settings: Settings) -> Check:
 
 def check_alarms(settings: Settings) -> list[Check]:
     """What the engines themselves say: who leads, who follows, and what they can't do."""
-    url = libpq_url(sqlalchemy_url(settings.required_database_url))
-    try:
-        with psycopg.connect(url, connect_timeout=5) as connection:
-            rows = connection.execute(
-                "SELECT engine, shard, role, alarm FROM engine_status"
-                " WHERE at > now() - interval '10 s' ORDER BY engine"
-            ).fetchall()
-    except psycopg.Error:
-        return []  # The check of the database has said why.
+    rows = _rows(
+        settings,
+        "SELECT engine, shard, role, alarm FROM engine_status"
+        " WHERE at > now() - interval '10 s' ORDER BY engine",
+    )
     return [
         Check(
             "engine",
