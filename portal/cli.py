@@ -167,15 +167,9 @@ def board_check() -> None:
     _call("portal.board.service", "check")
 
 
-@main.group()
+@main.group(cls=LazyGroup, source="portal.audit.cli")
 def audit() -> None:
-    """The audit log."""
-
-
-@audit.command("verify")
-def audit_verify() -> None:
-    """Walk ledger, chain balances and audit log; exit 1 on any difference."""
-    _call("portal.audit.verify", "main")
+    """The audit log: checking it, and proving to others what is in it."""
 
 
 @main.group(cls=LazyGroup, source="portal.escrow.cli")

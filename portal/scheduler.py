@@ -17,6 +17,7 @@ import psycopg
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from portal.audit.jobs import make_checkpoint
 from portal.board.service import keep as keep_board
 from portal.core.clock import utc_now
 from portal.core.db import Database, libpq_url
@@ -83,6 +84,7 @@ JOBS = (
     Job("escrow.chain_snapshot", take_chain_snapshot, lambda settings: 3600.0),
     Job("engine.snapshot", run_snapshot, lambda settings: 300.0),
     Job("engine.partitions", run_partitions, lambda settings: 3600.0),
+    Job("audit.checkpoint", make_checkpoint, lambda settings: 60.0),
     Job("jobs.prune", run_prune, lambda settings: 60.0),
     Job("users.prune", prune_users, lambda settings: 3600.0),
 )

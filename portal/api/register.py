@@ -6,6 +6,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, request
 from flask_wtf.csrf import CSRFProtect
 
+import portal.audit.api
 import portal.escrow.api
 import portal.ledger.api
 import portal.markets.api
@@ -32,6 +33,7 @@ _WINGS = (
     portal.orders.api.blueprint,
     portal.trades.api.blueprint,
     portal.escrow.api.blueprint,
+    portal.audit.api.blueprint,
 )
 
 

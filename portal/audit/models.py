@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Index, Text
+from sqlalchemy import Index, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -48,3 +48,41 @@ class OutboxCursor(Base):
     consumer: Mapped[str] = mapped_column(Text, primary_key=True)
     stream: Mapped[str] = mapped_column(Text, primary_key=True)
     seq: Mapped[int]
+
+
+class AuditTile(Base):
+    """Neighbouring hashes of the Merkle tree over all events; see `portal.audit.tiles`.
+
+    They follow from the events, and `portal audit verify` works them out anew.
+    """
+
+    __tablename__ = "audit_tile"
+
+    level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hashes: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AuditSpan(Base):
+    """Which events are which leaves: `count` of a stream from `first_seq` on, side by side."""
+
+    __tablename__ = "audit_span"
+    __table_args__ = (UniqueConstraint("stream", "first_seq"),)
+
+    first_leaf: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    stream: Mapped[str] = mapped_column(Text)
+    first_seq: Mapped[int]
+    count: Mapped[int]
+
+
+class AuditCheckpoint(Base):
+    """A signed statement of what the whole log was: its `size` in leaves and its root.
+
+    `note` is what is published (C2SP tlog-checkpoint).
+    """
+
+    __tablename__ = "audit_checkpoint"
+
+    size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at_ms: Mapped[int]
+    note: Mapped[str] = mapped_column(Text)

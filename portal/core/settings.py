@@ -39,6 +39,16 @@ class Settings(BaseSettings):
     engine_token: SecretStr = Field(
         SecretStr(DEMO_SECRET), description="Shared by the engine and its clients"
     )
+    audit_key_file: Path | None = Field(
+        None,
+        description="Ed25519 key (PEM) that signs checkpoints of the audit log; empty = one that "
+        "follows from MASTER_KEY",
+    )
+    audit_former_keys: str | None = Field(
+        None,
+        description="Keys that signed checkpoints before, as `portal audit key` showed them, "
+        "comma separated",
+    )
 
     database_url: str | None = Field(None, description="PostgreSQL; empty = embedded one")
     bind_host: str = Field("127.0.0.1", description="Address the web and stream roles listen on")
