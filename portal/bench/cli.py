@@ -118,5 +118,12 @@ def chain(**rest: Any) -> None:
     _run("chain", None, **rest)
 
 
-commands.update(chain=chain, http=http_orders, match=match)
+@click.command("audit")
+@click.option("--orders", default=100_000, show_default=True, type=click.IntRange(1_000))
+def audit_log(**rest: Any) -> None:
+    """Checkpoints, proofs and verification of an audit log that the engine wrote."""
+    _run("audit", None, **rest)
+
+
+commands.update(audit=audit_log, chain=chain, http=http_orders, match=match)
 commands.update(orders=orders, lifecycle=lifecycle, memory=memory, recovery=recovery, stress=stress)

@@ -146,7 +146,7 @@ def unguarded(database: Database, statement: str) -> None:
     ("statement", "found"),
     [
         ("UPDATE audit_event SET hash = repeat('0', 64) WHERE seq = 2", "another root"),
-        ("DELETE FROM audit_event WHERE seq = 6", "events of portal are missing behind leaf 3"),
+        ("DELETE FROM audit_event WHERE seq = 6", "events of portal are missing behind leaf 5"),
         ("UPDATE audit_tile SET hashes = decode(repeat('00', 192), 'hex')", "tile 0 of level 0"),
         ("DELETE FROM audit_tile", "tile 0 of level 0"),
         ("DELETE FROM audit_span WHERE first_leaf = 0", "leaf 3 is not where it should be"),
