@@ -5,6 +5,7 @@ nothing of the portal), and a few words on how. Events are proven by the tree; t
 the portal recorded, and the chain's part is for any node or explorer to confirm.
 """
 
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -14,11 +15,12 @@ from sqlalchemy import inspect, or_, select
 from sqlalchemy.orm import Session
 
 from portal.audit import check_evidence
-from portal.audit.checkpoints import newest_checkpoint, signing
+from portal.audit.checkpoints import checkpoint, newest_checkpoint, signing
 from portal.audit.models import AuditEvent
 from portal.audit.proofs import prove
+from portal.audit.service import record
 from portal.core.clock import utc_now
-from portal.core.db import Base
+from portal.core.db import Base, Database
 from portal.core.errors import NotFound
 from portal.core.settings import Settings
 from portal.escrow.models import ChainAttempt, ChainIntent, EscrowRecord, EscrowSignature
@@ -40,6 +42,24 @@ What it can't check: `ledger` and `trade` are the platform's own records (the ev
 story, step by step), and the transactions under `chain` are for any node or block explorer of that
 chain to confirm.
 """
+
+
+def export(settings: Settings, database: Database, trade_id: int, actor: str) -> IO[bytes]:
+    """The bundle as of now, as a ZIP; that `actor` took it is written into the log first.
+
+    Raises NotFound when there is no such trade.
+    """
+    with database.transaction() as session:
+        if session.get(Trade, trade_id) is None:
+            raise NotFound("There is no such trade.", field="trade", value=trade_id)
+        record(session, actor, "evidence.exported", f"trade:{trade_id}", {})
+    checkpoint(settings, database)
+    with database.reader() as session:
+        found = collect(session, settings, trade_id)
+    file = io.BytesIO()
+    write(found, file)
+    file.seek(0)
+    return file
 
 
 def collect(session: Session, settings: Settings, trade_id: int) -> dict[str, Any]:

@@ -8,8 +8,11 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from markupsafe import Markup
 from sqlalchemy import ColumnElement, func, or_, select
 
+from portal.audit.checkpoints import checkpoint, newest_checkpoint, signing
 from portal.audit.checks import chain_differences, journal_end_differences, ledger_differences
 from portal.audit.models import AuditEvent
+from portal.audit.proofs import leaf_number
+from portal.audit.tree_checks import tree_differences
 from portal.backoffice import cells, lookups
 from portal.backoffice.acts import Act, Values
 from portal.backoffice.context import reader, services
@@ -112,6 +115,7 @@ def _verify(view: Any, record: Any, values: Values) -> str:
     with services().database.reader() as session:
         differences = [
             *chain_differences(session),
+            *tree_differences(session, signing(services().settings).verifiers),
             *journal_end_differences(session),
             *ledger_differences(session),
         ]
@@ -122,6 +126,11 @@ def _verify(view: Any, record: Any, values: Values) -> str:
             hint="Run `portal audit verify` for all of them, and stop payouts.",
         )
     return f"In order: {int(events):,} events are chained, and the ledger adds up."
+
+
+def _make_checkpoint(view: Any, record: Any, values: Values) -> str:
+    made = checkpoint(services().settings, services().database)
+    return f"The tree has {made.size:,} events." if made else "Nothing has happened yet."
 
 
 class AuditEventView(RecordView):
@@ -159,7 +168,27 @@ class AuditEventView(RecordView):
             _verify,
             consequence="Recomputes the hash of every event and every balance. Changes nothing.",
         ),
+        Act(
+            "checkpoint",
+            "Make a checkpoint",
+            _make_checkpoint,
+            consequence="Takes all events until now into the tree and signs its root.",
+        ),
     )
+
+    def overview(self) -> Sequence[Panel]:
+        """The newest checkpoint, and the key it is checked with."""
+        newest = newest_checkpoint(reader())
+        if newest is None:
+            return ()
+        size, when = f"{newest.size:,} events", cells.when(newest.at_ms)
+        key = str(signing(services().settings).verifier)
+        return (
+            Facts(
+                "Newest checkpoint",
+                (("Holds", size), ("Made", when), ("Key to check it with", cells.code(key))),
+            ),
+        )
 
     def key(self, record: Any) -> str:
         """Stream and number."""
@@ -200,6 +229,7 @@ class AuditEventView(RecordView):
                     ("Hash", cells.code(record.hash)),
                     ("Hash before it", cells.code(_hash_before(record))),
                     ("Head of the stream", _head(record.stream)),
+                    ("In the tree", _leaf(record)),
                 ),
             ),
             Note("Data", Markup("<code>{}</code>").format(data)),
@@ -209,6 +239,13 @@ class AuditEventView(RecordView):
 def _hash_before(event: AuditEvent) -> str:
     before = reader().get(AuditEvent, (event.stream, event.seq - 1))
     return before.hash if before else START
+
+
+def _leaf(event: AuditEvent) -> Shown:
+    leaf = leaf_number(reader(), event.stream, event.seq)
+    if leaf is None:
+        return cells.state("with the next checkpoint", tone="wait")
+    return cells.joined("leaf ", f"{leaf:,}", ", ", cells.code(f"{event.stream}@{event.seq}"))
 
 
 def _head(stream: str) -> Shown:

@@ -141,6 +141,7 @@ class RecordView(Acting, ModelView):  # type: ignore[misc]
     """A list of records and a page for each.
 
     `desk_acts` stand above the list (making something new, importing); `acts` on a record.
+    `own_permissions` are those of routes that a view adds.
     """
 
     list_columns: list[str]
@@ -151,6 +152,7 @@ class RecordView(Acting, ModelView):  # type: ignore[misc]
     search_hint: ClassVar[str] = "Search"
     newest_first: ClassVar[str] = ""
     desk_acts: ClassVar[Sequence[Act]] = ()
+    own_permissions: ClassVar[Sequence[str]] = ()
     empty_title: ClassVar[str] = "Nothing yet"
     empty_text: ClassVar[str] = ""
 
@@ -160,7 +162,7 @@ class RecordView(Acting, ModelView):  # type: ignore[misc]
         self.search_columns = list(self.list_columns)
         self.add_columns = self.edit_columns = self.show_columns = self.list_columns
         named = [act.permission for act in (*self.acts, *self.desk_acts)]
-        self.base_permissions = ["can_list", "can_show", *named]
+        self.base_permissions = ["can_list", "can_show", *named, *self.own_permissions]
         unused = () if self.desk_acts else ("desk_act",)
         self.exclude_route_methods = GENERIC_WRITES.union(unused)
         super().__init__()

@@ -23,7 +23,7 @@ WATCHING = frozenset({ADMIN, OPERATOR, COMPLIANCE, AUDITOR})
 class Page:
     """A view: where it stands in the navigation, who sees it, who may do each of its acts.
 
-    A page without a label is in no menu.
+    A page without a label is in no menu. `reads` is what only some of those see that see it.
     """
 
     view: str
@@ -32,6 +32,7 @@ class Page:
     sees: frozenset[str]
     acts: Mapping[str, frozenset[str]] = field(default_factory=dict)
     shows: tuple[str, ...] = ("can_list", "can_show")
+    reads: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def menu(self) -> tuple[str, ...]:
@@ -62,7 +63,11 @@ PAGES: tuple[Page, ...] = (
         "Trades",
         "Trading",
         EVERYBODY,
-        {"clear": _only(COMPLIANCE), "refuse": _only(COMPLIANCE)},
+        {
+            "clear": _only(COMPLIANCE),
+            "refuse": _only(COMPLIANCE),
+        },
+        reads={"evidence": _only(ADMIN, COMPLIANCE, ARBITER, AUDITOR)},
     ),
     Page("EscrowView", "Escrows", "Trading", EVERYBODY),
     Page("QuoteView", "Prices", "Trading", EVERYBODY),
@@ -132,7 +137,7 @@ PAGES: tuple[Page, ...] = (
         "Audit log",
         "System",
         WATCHING,
-        {"verify": _only(ADMIN, AUDITOR)},
+        {"verify": _only(ADMIN, AUDITOR), "checkpoint": _only(ADMIN, COMPLIANCE, AUDITOR)},
     ),
 )
 
@@ -147,7 +152,8 @@ def grants_of(role: str) -> frozenset[Grant]:
             continue
         grants |= {(shown, page.view) for shown in page.shows}
         grants |= {("menu_access", name) for name in page.menu}
-        grants |= {(f"can_{act}", page.view) for act, roles in page.acts.items() if role in roles}
+        only_some = {**page.acts, **page.reads}
+        grants |= {(f"can_{name}", page.view) for name, roles in only_some.items() if role in roles}
     return frozenset(grants)
 
 
@@ -156,6 +162,6 @@ def all_grants() -> frozenset[Grant]:
     grants: set[Grant] = set()
     for page in PAGES:
         grants |= {(shown, page.view) for shown in page.shows}
-        grants |= {(f"can_{act}", page.view) for act in page.acts}
+        grants |= {(f"can_{name}", page.view) for name in (*page.acts, *page.reads)}
         grants |= {("menu_access", name) for name in page.menu}
     return frozenset(grants)

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+from flask import send_file, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
+from markupsafe import Markup
 from sqlalchemy import ColumnElement, select
 
+from portal.audit import evidence
 from portal.audit.views import timeline_of
 from portal.backoffice import cells, lookups
-from portal.backoffice.context import reader
-from portal.backoffice.pages import RecordView, Tab
+from portal.backoffice.context import reader, services, staff
+from portal.backoffice.pages import Answer, RecordView, Tab, route
 from portal.backoffice.panels import Column, Facts, Note, Panel, Shown, Table
 from portal.escrow.views import gas_paid, intents_of
 from portal.ledger.models import Transfer
@@ -67,6 +70,7 @@ class TradeView(RecordView):
         Column("Since", lambda trade: cells.when(trade.created_ms), sort="created_ms"),
     )
     acts = TRADE_ACTS
+    own_permissions = ("can_evidence",)
 
     def title_of(self, record: Any) -> Shown:
         """Number."""
@@ -88,7 +92,28 @@ class TradeView(RecordView):
             timeline_of("What happened", f"trade:{record.id}"),
             transfers_table("Ledger", Transfer.trade_id == record.id),
             intents_of(record.id),
+            *self._evidence(record),
         )
+
+    def _evidence(self, trade: Trade) -> list[Panel]:
+        if not self.appbuilder.sm.has_access("can_evidence", self.class_permission_name):
+            return []
+        address = url_for(f"{self.endpoint}.evidence", pk=trade.id)
+        link = Markup('<a href="{}">Download the evidence</a>').format(address)
+        text = Markup(
+            "{} of this trade as a ZIP that others can check without the portal. It holds what "
+            "both sides wrote, and that you took it is written down."
+        ).format(link)
+        return [Note("For others", text)]
+
+    @route("/<pk>/evidence")
+    def evidence(self, pk: str) -> Answer:
+        """Everything about a trade, with its proofs, to hand to others."""
+        trade = self._found(pk)
+        home = services()
+        file = evidence.export(home.settings, home.database, trade.id, f"staff:{staff().id}")
+        name = f"evidence-{trade.id}.zip"
+        return send_file(file, "application/zip", as_attachment=True, download_name=name)
 
 
 def clock(trade: Trade) -> Shown:

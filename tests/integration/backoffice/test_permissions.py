@@ -111,6 +111,7 @@ ACT_URLS = {
     ("PluginView", "enable"): "/backoffice/plugins/act/enable/sepa",
     ("PluginView", "disable"): "/backoffice/plugins/act/disable/sepa",
     ("AuditEventView", "verify"): "/backoffice/audit/act/verify",
+    ("AuditEventView", "checkpoint"): "/backoffice/audit/act/checkpoint",
 }
 
 
