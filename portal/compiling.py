@@ -19,6 +19,7 @@ from types import ModuleType
 
 # Paths below portal/, without `.py`: what an order touches between its command and its effects.
 MODULES = (
+    "core/by_id",
     "core/hashchain",
     "core/units",
     "engine/accounts",

@@ -98,7 +98,8 @@ def open_tiles(session: Session, size: int) -> list[bytes]:
 
     Raises LookupError when the stored tiles do not reach so far.
     """
-    tiles, found, count = Tiles(session), [], size
+    tiles, count = Tiles(session), size
+    found: list[bytes] = []
     while count:
         count, width = divmod(count, WIDTH)
         hashes = tiles.tile(len(found), count)[: width * _HASH]

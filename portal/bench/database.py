@@ -32,6 +32,8 @@ STANDBY = "bench_standby"
 _SEGMENT_NAME = 24
 # More than a command of a bench writes to the log; `min_wal_size` keeps that many files.
 _LOG_BYTES, _LOG_FILE, _MOST_LOG_FILES = 3_000, 16 * 1024 * 1024, 370
+# Fewer than fit a buffer of 8 kB with all their rows and index entries.
+_COMMANDS_A_BUFFER = 2
 
 
 class BenchPostgres(EmbeddedPostgres):
@@ -63,6 +65,25 @@ class BenchPostgres(EmbeddedPostgres):
         url = self.url(DATABASE, DATABASE)
         upgrade_database(url)
         return url
+
+    def touch_buffers(self, commands: int) -> None:
+        """Have the shared buffers that so many commands fill used once, as a server has that runs
+        for long.
+
+        Linux makes and clears a new server's memory page by page, when a page is used first.
+        """
+        with psycopg.connect(self.url(DATABASE), autocommit=True) as connection:
+            row = connection.execute(
+                "SELECT setting::int FROM pg_settings WHERE name = 'shared_buffers'"
+            ).fetchone()
+            buffers = min(row[0] if row else 0, commands // _COMMANDS_A_BUFFER)
+            connection.execute("CREATE UNLOGGED TABLE filler (page text)")
+            connection.execute("ALTER TABLE filler ALTER page SET STORAGE PLAIN")
+            connection.execute(
+                "INSERT INTO filler SELECT repeat('x', 5000) FROM generate_series(1, %s)",
+                (buffers,),
+            )
+            connection.execute("DROP TABLE filler")
 
     def make_log(self, commands: int) -> None:
         """Have files for the write-ahead log to be used again, as a server has that runs for long.

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import msgspec
 
+from portal.bench import write_back
 from portal.bench.lab import Engine, Lab
 from portal.bench.load import Plan, Report
 from portal.bench.processes import CpuMeter, Server, memory_mb
@@ -104,6 +105,7 @@ def drive(
         "warmup_seconds": plan.warmup,
         "per_frame": plan.per_frame,
         "durability": lab.postgres.durability(),
+        "write_back": write_back.settings(),
         "problems": problems(report, lab.commands_of(plan.run)),
     }
     if result["problems"]:

@@ -4,7 +4,7 @@ import sys
 
 from portal.bench.commands import USDT, define_market, deposit
 from portal.bench.driving import drive, finish_profile, prepare, show
-from portal.bench.lab import Lab, open_lab
+from portal.bench.lab import Lab, open_busy_lab
 from portal.bench.load import Plan
 from portal.bench.options import Options
 from portal.bench.people import METHOD, add_market, add_people
@@ -48,7 +48,7 @@ def main(settings: Settings, options: Options, *, people: int, batch: bool) -> i
     """Run it at every rate, in orders a second; returns the exit code."""
     failed = 0
     per_frame = _BATCH if batch else 1
-    with open_lab(settings, options.tuning, options.directory) as lab:
+    with open_busy_lab(settings, options) as lab:
         profile = lab.directory / "profile" if options.profile else None
         engine = lab.start_engine(profile=profile)
         add_market(lab)

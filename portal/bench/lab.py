@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -14,7 +14,9 @@ import click
 import psutil
 import psycopg
 
+from portal.bench import write_back
 from portal.bench.database import BenchPostgres, require_disk, start_standby
+from portal.bench.options import Options
 from portal.bench.processes import Server, free_port
 from portal.core.errors import Unavailable
 from portal.core.settings import Settings
@@ -134,9 +136,18 @@ class Engine(Server):
 
 @contextmanager
 def open_lab(
-    settings: Settings, tuning: Mapping[str, str], directory: Path | None = None
+    settings: Settings,
+    tuning: Mapping[str, str],
+    directory: Path | None = None,
+    *,
+    busy: int = 0,
+    leave_kernel: bool = False,
 ) -> Iterator[Lab]:
-    """A lab in a directory of its own; whatever happens, nothing of it stays."""
+    """A lab in a directory of its own; whatever happens, nothing of it stays.
+
+    `busy`: commands that are to come; its PostgreSQL is then made like one that has run for long,
+    on a Linux that writes back evenly, unless the kernel's settings are to be left alone.
+    """
     home = (directory or settings.var_dir / "bench").resolve()
     home.mkdir(mode=0o755, parents=True, exist_ok=True)
     require_disk(home)
@@ -146,12 +157,27 @@ def open_lab(
     with ExitStack() as stack, _ended_by_sigterm():
         stack.callback(shutil.rmtree, place, ignore_errors=True)
         lab = Lab(place, stack, tuning)
+        if busy and not leave_kernel:
+            stack.enter_context(write_back.even())
         lab.start_database()
+        if busy:
+            lab.postgres.touch_buffers(busy)
         try:
             yield lab
         except Unavailable:
             lab.tell_logs()
             raise
+
+
+def open_busy_lab(settings: Settings, options: Options) -> AbstractContextManager[Lab]:
+    """A lab whose PostgreSQL works as one that has run for long."""
+    return open_lab(
+        settings,
+        options.tuning,
+        options.directory,
+        busy=int(sum(options.rates) * (options.warmup + options.seconds)) + 1,
+        leave_kernel=options.leave_kernel,
+    )
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """`portal bench lifecycle`: trades through lock, paid and release, commands sent by clients."""
 
 from portal.bench.driving import drive, finish_profile, show
-from portal.bench.lab import open_lab
+from portal.bench.lab import open_busy_lab
 from portal.bench.options import Options
 from portal.bench.workloads.lifecycle import SHORT, WHOLE
 from portal.core.settings import Settings
@@ -12,7 +12,7 @@ def main(settings: Settings, options: Options, *, whole: bool) -> int:
     failed = 0
     steps = WHOLE if whole else SHORT
     for rate in options.rates:
-        with open_lab(settings, options.tuning, options.directory) as lab:
+        with open_busy_lab(settings, options) as lab:
             profile = lab.directory / "profile" if options.profile else None
             engine = lab.start_engine(profile=profile)
             plan = options.plan(

@@ -22,6 +22,7 @@ class Options:
     tuning: dict[str, str]
     directory: Path | None
     profile: bool
+    leave_kernel: bool
 
     def plan(self, workload: str, rate: float, **options: Any) -> Plan:
         """A load of `rate` commands a second; address and token come later."""
@@ -52,7 +53,7 @@ def with_options(
 
     def decorate(command: Callable[..., Any]) -> Any:
         def call(**given: Any) -> Any:
-            names = ("seconds", "warmup", "connections", "per_frame", "profile")
+            names = ("seconds", "warmup", "connections", "per_frame", "profile", "leave_kernel")
             taken = {name: given.pop(name) for name in names}
             options = Options(
                 rates=given.pop("rate") or (rate,),
@@ -108,6 +109,11 @@ def _declared(
             "directory",
             type=click.Path(path_type=Path, file_okay=False),
             help="Where the database lies while it is needed: on a disk (VAR_DIR/bench).",
+        ),
+        click.option(
+            "--leave-kernel",
+            is_flag=True,
+            help="Leave Linux' write-back as it is (else it is set evenly, and set back).",
         ),
         click.option("--profile", is_flag=True, help="Show where the engine's time goes."),
     ]

@@ -1,7 +1,7 @@
 """`portal bench orders`: orders through socket, matcher and one durable transaction a batch."""
 
 from portal.bench.driving import drive, finish_profile, show
-from portal.bench.lab import open_lab
+from portal.bench.lab import open_busy_lab
 from portal.bench.old import fill
 from portal.bench.options import Options
 from portal.core.settings import Settings
@@ -10,7 +10,7 @@ from portal.core.settings import Settings
 def main(settings: Settings, options: Options, *, old: int, old_days: int, standby: bool) -> int:
     """Run it at every rate, over one database; returns the exit code."""
     failed = 0
-    with open_lab(settings, options.tuning, options.directory) as lab:
+    with open_busy_lab(settings, options) as lab:
         profile = lab.directory / "profile" if options.profile else None
         if old:
             fill(lab, old, old_days)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from portal.bench.driving import drive, finish_profile, show
-from portal.bench.lab import open_lab
+from portal.bench.lab import open_busy_lab
 from portal.bench.load import Report
 from portal.bench.options import Options
 from portal.bench.report import page
@@ -19,7 +19,7 @@ def main(settings: Settings, options: Options, *, report: Path | None) -> int:
     failed = 0
     runs: list[tuple[dict[str, Any], Report]] = []
     for rate in options.rates:
-        with open_lab(settings, options.tuning, options.directory) as lab:
+        with open_busy_lab(settings, options) as lab:
             profile = lab.directory / "profile" if options.profile else None
             engine = lab.start_engine(profile=profile)
             plan = options.plan("portal.bench.workloads.desk:Desk", rate / ORDERS_SHARE)

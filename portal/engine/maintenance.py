@@ -57,7 +57,8 @@ def verify(settings: Settings, shard: str = "main") -> int:
 
 
 def keep_partitions(settings: Settings, detach_before: date | None = None) -> str:
-    """Make the partitions of the next days and drop the keys that no retry can need.
+    """Make the partitions of the next days, drop the keys that no retry can need, and tidy what
+    is over.
 
     `detach_before` (UTC): also detach what is older, for archiving. Raises Conflict when there
     is something open in it. Returns what was done in one line.
@@ -73,7 +74,9 @@ def keep_partitions(settings: Settings, detach_before: date | None = None) -> st
         gone = partitions.drop_old_keys(connection, today)
         if detach_before is not None:
             gone += partitions.detach(connection, (detach_before - ids.EPOCH.date()).days)
-    return f"Made: {', '.join(made) or 'none'}. Detached: {', '.join(gone) or 'none'}."
+        tidied = partitions.tidy(connection, today)
+    parts = {"Made": made, "Detached": gone, "Tidied": tidied}
+    return " ".join(f"{what}: {', '.join(names) or 'none'}." for what, names in parts.items())
 
 
 def print_partitions(settings: Settings, detach_before: datetime | None = None) -> None:

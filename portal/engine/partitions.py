@@ -85,10 +85,31 @@ def drop_old_keys(connection: Connection, today: int) -> list[str]:
     return [name for _, name in old]
 
 
+def tidy(connection: Connection, today: int) -> list[str]:
+    """Freeze and measure the partitions of days that are over, once; returns their names.
+
+    Gently: others use the disk meanwhile. The connection must be in no transaction.
+    """
+    over = [name for _, name, date in _attached(connection) if date < ids.date_text(today)]
+    rows = connection.execute(
+        "SELECT relname FROM pg_stat_user_tables"
+        " WHERE relname = ANY(%s) AND last_vacuum IS NULL ORDER BY relname",
+        (over,),
+    ).fetchall()
+    names = [name for (name,) in rows]
+    connection.execute("SET vacuum_cost_delay = '2ms'")
+    for name in names:
+        connection.execute(sql.SQL("VACUUM (FREEZE, ANALYZE) {}").format(sql.Identifier(name)))
+    return names
+
+
 def _make(connection: Connection, part: Partition) -> None:
     """Made aside and attached: that waits for no reader, and no reader for it."""
     parent, child = sql.Identifier(part.table), sql.Identifier(part.name)
-    fill = sql.SQL(" WITH (fillfactor = {})").format(sql.Literal(_FILL.get(part.table, 100)))
+    # While rows only come in there is nothing to clean; `tidy` does it once the day is over.
+    fill = sql.SQL(" WITH (fillfactor = {}, autovacuum_vacuum_insert_threshold = -1)").format(
+        sql.Literal(_FILL.get(part.table, 100))
+    )
     with connection.transaction():
         connection.execute(
             sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(child, parent) + fill

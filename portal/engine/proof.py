@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from mypy_extensions import mypyc_attr
 
+from portal.core.by_id import ById
 from portal.engine.state import Changes
 from portal.ledger.rules import ESCROW, HELD
 from portal.orders.rules import OPEN, SELL, OrderState
@@ -31,18 +32,18 @@ class _Claims:
     __slots__ = ("claims", "totals")
 
     def __init__(self) -> None:
-        self.claims: dict[int, int] = {}
+        self.claims: ById[int] = ById()
         self.totals: dict[int, int] = {}
 
     def set(self, id_: int, owner: int, claim: int) -> None:
         """Have this order or trade claim so much; 0: nothing."""
-        old = self.claims.get(id_, 0)
+        old = self.claims.get(id_) or 0
         if claim == old:
             return
         if claim:
             self.claims[id_] = claim
         else:
-            del self.claims[id_]
+            self.claims.discard(id_)
         self.totals[owner] = self.totals.get(owner, 0) + claim - old
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from portal.core.by_id import ById
 from portal.core.errors import Conflict, InvalidInput, NotFound
 from portal.core.units import too_many
 from portal.engine import ids
@@ -60,10 +61,10 @@ class ShardState:
         self.seq = 0
         self.next_id = ids.first_id(number, 0)
         self.markets: dict[str, MarketInShard] = {}
-        self.orders: dict[int, OrderState] = {}
+        self.orders: ById[OrderState] = ById()
         self.open_orders = OpenOrders()
         self.timers = Timers()
-        self.trades: dict[int, TradeState] = {}
+        self.trades: ById[TradeState] = ById()
         self.accounts: dict[AccountKey, AccountState] = {}
         self._near = Accounts(self.accounts)
         self.changes = Changes()
@@ -214,11 +215,10 @@ class ShardState:
     def touch_order(self, order: OrderState) -> None:
         """Note an order as changed; a closed one leaves memory and book."""
         order.updated_ms = self.at_ms
-        id_: Any = order.id  # Compiled, the number is made an object once, not for each look.
-        self.changes.orders[id_] = order
-        if id_ in self.orders:
+        self.changes.orders[order.id] = order
+        if order.id in self.orders:
             if order.status != OPEN:
-                del self.orders[id_]
+                self.orders.discard(order.id)
                 self.open_orders.remove(order)
                 self.markets[order.market_id].book.remove(order)
         elif order.status == OPEN:
@@ -235,7 +235,7 @@ class ShardState:
         trade.updated_ms = self.at_ms
         self.changes.trades[trade.id] = trade
         if trade.closed:
-            self.trades.pop(trade.id, None)
+            self.trades.discard(trade.id)
         else:
             self.trades[trade.id] = trade
 
@@ -258,7 +258,7 @@ class ShardState:
         for market in self.markets.values():
             market.book.set_smallest(market.terms.min_trade)
             market.book.set_index(market.index_ticks)
-        self.trades = {trade.id: trade for trade in trades}
+        self.trades = ById((trade.id, trade) for trade in trades)
         self.accounts = dict(accounts)
         self._near = Accounts(self.accounts)
         for order in orders:

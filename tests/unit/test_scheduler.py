@@ -15,7 +15,9 @@ def test_job_names_are_unique_and_every_period_is_positive():
 
 def test_each_wing_with_recurring_work_is_in_the_table():
     wings = {job.name.split(".")[0] for job in JOBS}
-    assert wings == {"prices", "markets", "trades", "payments", "engine", "escrow", "jobs", "users"}
+    assert wings == {
+        "audit", "prices", "markets", "trades", "payments", "engine", "escrow", "jobs", "users",
+    }  # fmt: skip
 
 
 def test_prices_are_swept_as_often_as_the_setting_says():

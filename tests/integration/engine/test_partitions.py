@@ -94,6 +94,25 @@ def test_the_job_makes_days_ahead_and_drops_old_keys(database_url: str, settings
     assert f"command_key_{ids.date_text(today - 1)}" in names
 
 
+def test_days_that_are_over_are_tidied_once(database_url: str, settings: Settings) -> None:
+    """Autovacuum leaves rows that only come in alone; that is done when no more come."""
+    today = ids.day_of(int(datetime.now(UTC).timestamp() * 1000))
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        partitions.ensure(connection, 0, today - 1)
+    yesterday = f"transfer_0_{ids.date_text(today - 1)}"
+    said = keep_partitions(settings)
+    assert yesterday in said.partition("Tidied:")[2]
+    assert f"transfer_0_{ids.date_text(today)}" not in said.partition("Tidied:")[2]
+    assert keep_partitions(settings).endswith("Tidied: none.")
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(
+            "SELECT reloptions, age(relfrozenxid) FROM pg_class WHERE relname = %s", (yesterday,)
+        ).fetchone()
+    assert row is not None
+    assert "autovacuum_vacuum_insert_threshold=-1" in row[0]
+    assert row[1] < 100
+
+
 def test_old_days_are_detached_but_not_while_something_in_them_is_open(
     sequencer: Sequencer, settings: Settings, database_url: str, clock: Clock
 ) -> None:

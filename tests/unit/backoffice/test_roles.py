@@ -28,7 +28,7 @@ def test_traders_have_nothing_at_the_desk() -> None:
 def test_only_arbiters_decide_disputes() -> None:
     deciders = [role for role in ROLES if ("can_decide", "DisputeView") in grants_of(role)]
     assert deciders == [ARBITER]
-    assert _acts(ARBITER) == {("can_decide", "DisputeView")}
+    assert _acts(ARBITER) == {("can_decide", "DisputeView"), ("can_evidence", "TradeView")}
 
 
 def test_only_compliance_judges_people_and_held_trades() -> None:
@@ -43,7 +43,11 @@ def test_only_admins_give_roles_and_switch_plugins() -> None:
 
 def test_support_changes_nothing_and_auditors_only_verify() -> None:
     assert _acts(SUPPORT) == set()
-    assert _acts(AUDITOR) == {("can_verify", "AuditEventView")}
+    assert _acts(AUDITOR) == {
+        ("can_verify", "AuditEventView"),
+        ("can_checkpoint", "AuditEventView"),
+        ("can_evidence", "TradeView"),
+    }
 
 
 def test_operators_import_statements_and_set_fees() -> None:
