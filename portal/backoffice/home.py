@@ -13,9 +13,10 @@ from portal.backoffice.pages import Answer, DeskPage, route
 from portal.backoffice.panels import Column, Shown, Table
 from portal.core.clock import utc_now
 from portal.engine.models import MarketState
-from portal.escrow.chain.blocks import ChainEndpoint, PayoutStop
+from portal.escrow.chain.blocks import ChainEndpoint
 from portal.escrow.models import ChainIntent
-from portal.escrow.payouts.models import TokenStop
+from portal.escrow.payouts.models import PayoutStop
+from portal.escrow.payouts.stops import SAID, kind_of
 from portal.markets.models import JobRun, Market
 from portal.payments.models import StatementLine
 from portal.trades.models import Dispute, Trade
@@ -141,10 +142,10 @@ def _intent_card(count: int, name: str, why: str, tab: str) -> Card:
 
 
 def _stops() -> Sequence[Card]:
-    count = _count(select(func.count()).where(PayoutStop.lifted_at.is_(None)))
+    on = list(reader().scalars(select(PayoutStop).where(PayoutStop.lifted_at.is_(None))))
+    causes = sorted({f"{stop.asset}: {SAID.get(kind_of(stop), stop.reason)}" for stop in on})
     url = url_for("PayoutStopView.list", tab="on")
-    because = "coins that were credited may not be there"
-    return (Card(count, _many(count, "payout stop"), because, url, "harm"),)
+    return (Card(len(on), _many(len(on), "payout stop"), "; ".join(causes), url, "harm"),)
 
 
 def _endpoints() -> Sequence[Card]:
@@ -152,17 +153,6 @@ def _endpoints() -> Sequence[Card]:
     url = url_for("ChainEndpointView.list", tab="unwell")
     because = "down, late, outvoted or of another chain"
     return (Card(count, _many(count, "chain endpoint") + " not well", because, url, "wait"),)
-
-
-def _stopped_coins() -> Sequence[Card]:
-    coins = list(
-        reader().scalars(
-            select(TokenStop.asset).where(TokenStop.ended_at.is_(None)).order_by(TokenStop.asset)
-        )
-    )
-    because = f"no payouts: ledger and chain differ about {', '.join(coins)}"
-    url = url_for("TokenStopView.list", tab="stopped")
-    return (Card(len(coins), _many(len(coins), "stopped coin"), because, url, "harm"),)
 
 
 def _jobs() -> Sequence[Card]:
@@ -216,9 +206,8 @@ _CARDS: tuple[tuple[str, Callable[[], Sequence[Card]]], ...] = (
     ("TradeView", _held),
     ("StatementLineView", _statement_lines),
     ("PersonView", _people),
-    ("TokenStopView", _stopped_coins),
-    ("ChainIntentView", _intents),
     ("PayoutStopView", _stops),
+    ("ChainIntentView", _intents),
     ("ChainEndpointView", _endpoints),
     ("JobRunView", _jobs),
     ("MarketView", _markets),

@@ -101,14 +101,7 @@ PAGES: tuple[Page, ...] = (
         "Payout stops",
         "Money",
         WATCHING | {ARBITER, SUPPORT},
-        {"lift": _only(OPERATOR)},
-    ),
-    Page(
-        "TokenStopView",
-        "Stopped coins",
-        "Money",
-        WATCHING | {ARBITER, SUPPORT},
-        {"accept": _only(ADMIN, COMPLIANCE)},
+        {"lift": _only(ADMIN, COMPLIANCE)},
     ),
     Page(
         "GatewayView",

@@ -19,8 +19,8 @@ from portal.backoffice.roles import PAGES
 from portal.backoffice.search import SearchView
 from portal.backoffice.security import StaffSecurityManager
 from portal.backoffice.staff import StaffView
-from portal.escrow.chain.views import ChainEndpointView, ChainMovementView, PayoutStopView
-from portal.escrow.payouts.views import TokenStopView
+from portal.escrow.chain.views import ChainEndpointView, ChainMovementView
+from portal.escrow.payouts.views import PayoutStopView
 from portal.escrow.views import ChainIntentView, EscrowView
 from portal.ledger.views import AccountView, TransferView
 from portal.markets.views import JobRunView, MarketView, QuoteView
@@ -46,7 +46,6 @@ VIEWS = (
     ChainIntentView,
     ChainMovementView,
     PayoutStopView,
-    TokenStopView,
     GatewayView,
     FeeView,
     RegionView,

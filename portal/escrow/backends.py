@@ -14,11 +14,9 @@ from portal.escrow import contract, typed_data
 from portal.escrow.chain.intents import queue_intent
 from portal.escrow.deployment import Deployment, fee_address, find_deployment
 from portal.escrow.models import EscrowRecord, EscrowSignature
-from portal.escrow.payouts.stops import open_stop
 from portal.escrow.rules import (
     ARBITER,
     BUYER,
-    CLOSING,
     SELLER,
     Act,
     needed_acts,
@@ -129,10 +127,7 @@ class EvmBackend:
         if escrow is None or not trade.locked or trade.settled:
             return []
         kept = stored_signatures(session, trade.id)
-        held = open_stop(session, trade.base) is not None
         for act in needed_acts(State(trade.state), trade.to_buyer, signed_of(kept)):
-            if held and act in CLOSING:
-                continue  # The sweep comes back to it.
             self._queue(session, deployment, trade, escrow, act, kept)
         return []
 

@@ -31,11 +31,10 @@ from portal.escrow.chain.finality import counted_now
 from portal.escrow.chain.intents import CONFIRMED, DONE, FAILED, NEW, Outcome
 from portal.escrow.chain.relayer import Policy, Relayer
 from portal.escrow.chain.runner import IntentRunner
-from portal.escrow.chain.stops import payout_stop
 from portal.escrow.contract import EscrowContract
 from portal.escrow.deployment import find_deployment
 from portal.escrow.models import ChainIntent, EscrowRecord
-from portal.escrow.payouts.stops import require_payouts
+from portal.escrow.payouts.stops import find_stop, require_payouts
 from portal.escrow.rules import CLOSING, Act, Status, already_done, pay_until
 from portal.escrow.signatures import SIGNED_EVENT, signing_requests, store_signatures
 from portal.escrow.signers.chosen import relayer
@@ -239,7 +238,8 @@ class _Watch:
 
     def _require_payouts(self, session: Session, found: EscrowRecord) -> None:
         """An unsigned payout of a coin that is stopped stays unsigned, with the reason."""
-        require_payouts(session, session.get_one(Trade, found.trade_id).base)
+        trade = session.get_one(Trade, found.trade_id)
+        require_payouts(session, trade.base, (trade.seller_id, trade.buyer_id))
 
     def _not_any_more(self, session: Session, found: EscrowRecord) -> Outcome | None:
         """An opening of a trade that ended meanwhile (coins locked for it would have no way out),
@@ -355,7 +355,8 @@ def _stopped(session: Session, trade: Trade) -> bool:
     """Whether a stop keeps the trade from locking or paying out; the sweep comes back to it."""
     if trade.state not in _WAITING:
         return False
-    stop = payout_stop(session, trade.base, (trade.seller_id, trade.buyer_id))
+    people, opening = (trade.seller_id, trade.buyer_id), trade.state == State.LOCKING
+    stop = find_stop(session, trade.base, people, opening=opening)
     if stop is None:
         return False
     log.error("escrow.payout_stopped", trade=trade.id, stop=stop.id, why=stop.reason)

@@ -22,7 +22,7 @@ from portal.escrow.chain.spending import (
     midnight,
 )
 from portal.escrow.models import ChainAttempt, ChainIntent, EscrowRecord, EscrowSignature
-from portal.escrow.payouts.stops import open_stop
+from portal.escrow.payouts.stops import find_stop
 from portal.trades.models import Trade
 
 GAS_DAYS = 7
@@ -105,7 +105,7 @@ def _held(record: EscrowRecord, trade: Trade | None) -> Sequence[Panel]:
     """Why an escrow that is not over is not paid out."""
     if trade is None or record.status in ("closed", "failed"):
         return ()
-    stop = open_stop(reader(), trade.base)
+    stop = find_stop(reader(), trade.base, (trade.seller_id, trade.buyer_id))
     if stop is None:
         return ()
     return (Note(f"Payouts of {trade.base} are stopped", stop.reason, tone="harm"),)

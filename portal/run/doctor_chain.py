@@ -9,7 +9,7 @@ from portal.core.key_source import KeySource
 from portal.core.settings import Settings
 from portal.escrow.deploying import deployment_problems
 from portal.escrow.deployment import Deployment, find_deployment
-from portal.escrow.payouts.models import TokenStop
+from portal.escrow.payouts.models import PayoutStop
 from portal.escrow.signers.chosen import arbiter, relayer
 from portal.escrow.signers.keystore import KeystoreSigner
 from portal.escrow.signers.remote import RemoteSigner
@@ -55,19 +55,24 @@ def check_contracts(settings: Settings) -> Check:
 
 
 def check_payouts(settings: Settings) -> list[Check]:
-    """Coins whose payouts are stopped; none when all go on."""
+    """Payouts that are stopped; none when all go on."""
     database = Database(settings.required_database_url)
     try:
         with database.reader() as session:
-            stops = session.scalars(select(TokenStop).where(TokenStop.ended_at.is_(None))).all()
+            on = PayoutStop.lifted_at.is_(None)
+            stops = session.scalars(select(PayoutStop).where(on).order_by(PayoutStop.id)).all()
     except SQLAlchemyError:
         return []  # The check of the database has said why.
     finally:
         database.dispose()
     return [
-        Check("payouts", False, f"Payouts of {stop.asset} are stopped: {stop.reason}.")
+        Check("payouts", False, f"Payouts of {stop.asset}{_whose(stop)} are stopped: {stop.reason}")
         for stop in stops
     ]
+
+
+def _whose(stop: PayoutStop) -> str:
+    return "" if stop.owner_id is None else f" to user {stop.owner_id}"
 
 
 def _open(signer: Signer) -> None:

@@ -53,3 +53,39 @@ def test_a_signed_transaction_keeps_its_nonce_bytes_and_fees(database_url: str) 
     with psycopg.connect(libpq_url(database_url)) as connection:
         back = connection.execute("SELECT sender, nonce, raw FROM chain_intent WHERE key = 'k'")
         assert back.fetchone() == ("0xs", 7, raw)
+
+
+def test_every_payout_stop_is_carried_over(database_url: str) -> None:
+    """0011 puts coins that were stopped among the payout stops, and back."""
+    migrations = configuration(sqlalchemy_url(database_url))
+    command.downgrade(migrations, "0010")
+    with psycopg.connect(libpq_url(database_url)) as connection:
+        connection.execute(
+            "INSERT INTO payout_stop (cause, owner_id, asset, reason, since)"
+            " VALUES ('movement:4', 9, 'USDT', 'taken back', '2026-01-01')"
+        )
+        connection.execute(
+            "INSERT INTO token_stop (asset, reason, fingerprint, began_at, seen_at, ended_at,"
+            " ended_by, note) VALUES"
+            " ('DAI', 'was short', 'e', '2026-01-02', '2026-01-03', '2026-01-04', 'user:1', 'ok'),"
+            " ('DAI', 'is short', 'f', '2026-01-05', '2026-01-06', NULL, NULL, NULL)"
+        )
+    command.upgrade(migrations, "head")
+    with psycopg.connect(libpq_url(database_url)) as connection:
+        found = connection.execute(
+            "SELECT cause, owner_id, asset, reason, fingerprint, since::date::text,"
+            " seen_at::date::text, lifted_at IS NULL, lifted_by, note FROM payout_stop ORDER BY id"
+        ).fetchall()
+    assert found == [
+        ("movement:4", 9, "USDT", "taken back", None, *["2026-01-01"] * 2, True, None, None),
+        ("difference:DAI", None, "DAI", "was short", "e", "2026-01-02", "2026-01-03", False,
+         "user:1", "ok"),
+        ("difference:DAI", None, "DAI", "is short", "f", "2026-01-05", "2026-01-06", True,
+         None, None),
+    ]  # fmt: skip
+    command.downgrade(migrations, "0010")
+    with psycopg.connect(libpq_url(database_url)) as connection:
+        persons = connection.execute("SELECT cause, lifted_at IS NULL FROM payout_stop").fetchall()
+        coins = connection.execute("SELECT reason, ended_by FROM token_stop ORDER BY id").fetchall()
+    assert persons == [("movement:4", True)]
+    assert coins == [("was short", "user:1"), ("is short", None)]

@@ -74,28 +74,6 @@ class ChainMovement(Base):
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
 
 
-class PayoutStop(Base):
-    """Payouts that must not be made: of one person, or of everybody where `owner_id` is empty.
-
-    `cause` names what it is for; there is one stop for a cause.
-    """
-
-    __tablename__ = "payout_stop"
-    __table_args__ = (
-        Index("uq_payout_stop_cause", "cause", unique=True),
-        Index("ix_payout_stop_on", "asset", postgresql_where=text("lifted_at IS NULL")),
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    cause: Mapped[str] = mapped_column(Text)
-    owner_id: Mapped[int | None]
-    asset: Mapped[str] = mapped_column(Text)
-    reason: Mapped[str] = mapped_column(Text)
-    since: Mapped[datetime] = mapped_column(default=utc_now)
-    lifted_at: Mapped[datetime | None]
-    lifted_by: Mapped[str | None] = mapped_column(Text)
-
-
 class ChainEndpoint(Base):
     """What the scheduler last saw of an RPC endpoint. Only to be looked at: nothing decides by it.
 

@@ -30,10 +30,10 @@ from portal.escrow.chain.journal import (
     finalized_height,
     store_logs,
 )
-from portal.escrow.chain.stops import cause_is_gone, stop_payouts
 from portal.escrow.chain.vaults import Vaults, vault_owners
 from portal.escrow.deployment import find_deployment
 from portal.escrow.models import ChainCursor
+from portal.escrow.payouts.stops import FINALITY, cause_is_gone, stop_payouts
 from portal.markets.models import Market
 from portal.orders.models import Order
 
@@ -78,13 +78,14 @@ def _follow(context: JobContext, client: ChainClient, vaults: Vaults) -> int:
         lambda first, last: vaults.all_logs(client, first, last),
         _undo,
     )
-    causes = {f"finality:{asset}": asset for asset in vaults.deployment.tokens}
+    causes = {f"{FINALITY}:{asset}": asset for asset in vaults.deployment.tokens}
     try:
         tip = journal.follow()
     except FinalityBroken as error:
         with context.database.transaction() as session:
             for cause, asset in causes.items():
-                stop_payouts(session, cause=cause, owner_id=None, asset=asset, reason=error.message)
+                said = error.message
+                stop_payouts(session, cause=cause, asset=asset, reason=said, fingerprint=said)
         raise
     with context.database.transaction() as session:
         for cause in causes:

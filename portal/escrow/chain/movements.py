@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from portal.audit.service import record
 from portal.core.db import Database
 from portal.escrow.chain.blocks import ChainLog, ChainMovement
-from portal.escrow.chain.stops import cause_is_gone, stop_payouts
+from portal.escrow.payouts.stops import MOVEMENT, cause_is_gone, stop_payouts
 
 log = structlog.get_logger(__name__)
 
@@ -123,7 +123,7 @@ def _stop(session: Session, movement: ChainMovement) -> None:
 
 
 def _cause(movement: ChainMovement) -> str:
-    return f"movement:{movement.id}"
+    return f"{MOVEMENT}:{movement.id}"
 
 
 def lost_transactions(session: Session) -> list[str]:

@@ -1,4 +1,4 @@
-"""The link to the chain at the desk: endpoints, what moved in vaults, stopped payouts."""
+"""The link to the chain at the desk: endpoints, what moved in vaults."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,13 +7,10 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from markupsafe import Markup
 
 from portal.backoffice import cells
-from portal.backoffice.acts import Act, Values
-from portal.backoffice.context import services, staff
 from portal.backoffice.pages import RecordView, Tab
 from portal.backoffice.panels import Column, Facts, Note, Panel, Shown
-from portal.escrow.chain.blocks import ChainEndpoint, ChainMovement, PayoutStop
+from portal.escrow.chain.blocks import ChainEndpoint, ChainMovement
 from portal.escrow.chain.movements import LOST
-from portal.escrow.chain.stops import lift_stop
 
 _TONES = {"ok": "done", "behind": "wait"}
 _MOVEMENT_TONES = {"booked": "done", "final": "done", "lost": "harm", "reversed": "plain"}
@@ -125,74 +122,3 @@ class ChainMovementView(RecordView):
             ("Block hash", cells.code(record.block_hash)),
         )
         return (Facts("Here", here), Facts("On chain", there))
-
-
-def _lift(view: Any, stop: PayoutStop, values: Values) -> str:
-    with services().database.transaction() as session:
-        lift_stop(session, stop.id, f"user:{staff().id}")
-    return f"Payout stop #{stop.id} is lifted."
-
-
-def _stop_state(row: PayoutStop) -> Markup:
-    on = row.lifted_at is None
-    return cells.state("on" if on else "lifted", tone="harm" if on else "done")
-
-
-class PayoutStopView(RecordView):
-    """Payouts that are stopped, and why."""
-
-    datamodel = SQLAInterface(PayoutStop)
-    route_base = "/payout-stops"
-    page_title = "Payout stops"
-    newest_first = "id"
-    search_in = ("cause", "reason")
-    search_hint = "Reason or number"
-    empty_title = "No payout was ever stopped"
-    empty_text = "One is when the chain takes back coins that were credited and sold already."
-    tabs = (
-        Tab("all", "All"),
-        Tab("on", "On", lambda: PayoutStop.lifted_at.is_(None)),
-    )
-    columns = (
-        Column("Stop", lambda row: f"#{row.id}", sort="id"),
-        Column("Status", _stop_state),
-        Column(
-            "Whose",
-            lambda row: "everybody" if row.owner_id is None else cells.person(row.owner_id),
-            people=lambda row: [row.owner_id],
-        ),
-        Column("Asset", lambda row: row.asset, sort="asset"),
-        Column("Reason", lambda row: cells.text(row.reason, limit=60), wide=True),
-        Column("Since", lambda row: cells.when(row.since), sort="since"),
-    )
-    acts = (
-        Act(
-            "lift",
-            "Lift the stop",
-            _lift,
-            consequence="The trades that waited lock and pay out again. Make sure that the coins "
-            "are there: the ledger may owe more than the chain holds.",
-            offered=lambda stop: stop.lifted_at is None,
-        ),
-    )
-
-    def title_of(self, record: Any) -> Shown:
-        """Its number."""
-        return f"Payout stop #{record.id}"
-
-    def status_of(self, record: Any) -> Shown:
-        """Whether it is on."""
-        return _stop_state(record)
-
-    def panels(self, record: Any) -> Sequence[Panel]:
-        """The reason first."""
-        whose = "everybody" if record.owner_id is None else cells.person(record.owner_id)
-        facts = (
-            ("Whose payouts", whose),
-            ("Asset", record.asset),
-            ("Cause", cells.code(record.cause)),
-            ("Since", cells.when(record.since)),
-            ("Lifted", cells.when(record.lifted_at)),
-            ("Lifted by", cells.text(record.lifted_by)),
-        )
-        return (Note("Reason", record.reason, tone="harm"), Facts("Stop", facts))

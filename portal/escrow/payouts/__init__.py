@@ -1,1 +1,1 @@
-"""Payouts of a coin stop while ledger and chain differ about it."""
+"""What stops payouts of a coin, to everybody or to one person, until the cause is gone."""

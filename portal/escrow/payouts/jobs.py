@@ -2,11 +2,15 @@
 
 import time
 from collections import defaultdict
+from collections.abc import Sequence
+from hashlib import sha256
+
+from sqlalchemy.orm import Session
 
 from portal.core.clock import now_ms
 from portal.core.jobs import JobContext
 from portal.escrow.deployment import find_deployment
-from portal.escrow.payouts.stops import resume, stop
+from portal.escrow.payouts.stops import DIFFERENCE, cause_is_gone, stop_payouts
 from portal.escrow.reconcile import Difference, token_differences
 
 # Between a transfer's booking and the note how far was read, the two rightly differ for a moment.
@@ -14,6 +18,7 @@ LOOKS = 3
 PAUSE_SECONDS = 2.0
 # Trades that ended longer ago were compared while they ended; `portal audit verify` takes all.
 ENDED_LATELY_MS = 3_600_000
+_SHOWN = 20
 
 Found = dict[str, list[Difference]]
 
@@ -31,12 +36,34 @@ def reconcile_payouts(context: JobContext) -> str:
     with context.database.transaction() as session:
         for asset in deployment.tokens:
             if asset in found:
-                stop(session, asset, found[asset])
+                _stop(session, asset, found[asset])
             else:
-                resume(session, asset)
+                cause_is_gone(session, f"{DIFFERENCE}:{asset}")
     if not found:
         return f"{len(deployment.tokens)} tokens match"
     return f"ledger and chain differ about {', '.join(sorted(found))}"
+
+
+def _stop(session: Session, asset: str, differences: Sequence[Difference]) -> None:
+    stop_payouts(
+        session,
+        cause=f"{DIFFERENCE}:{asset}",
+        asset=asset,
+        reason=_reason(differences),
+        fingerprint=_fingerprint(differences),
+    )
+
+
+def _reason(differences: Sequence[Difference]) -> str:
+    lines = [difference.text for difference in differences[:_SHOWN]]
+    more = len(differences) - len(lines)
+    return "\n".join(lines + ([f"and {more} more"] if more else []))
+
+
+def _fingerprint(differences: Sequence[Difference]) -> str:
+    """Of where and by how much they differ: the sums themselves move with every trade."""
+    places = sorted(f"{difference.place}:{difference.units}" for difference in differences)
+    return sha256("\n".join(places).encode()).hexdigest()
 
 
 def _lasting(context: JobContext) -> Found:

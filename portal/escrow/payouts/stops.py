@@ -1,109 +1,136 @@
-"""Stopping payouts of a coin, and letting them go on.
+"""Stopping payouts, and letting them go on.
 
-What is held: transactions that move coins out of the escrow (settle, cancel, expire). Openings and
-the word of payment go on: they have deadlines, and pay nobody.
+A stop moves no coins and ends no trade. It holds every transaction that takes coins out of the
+escrow (settle, cancel, expire), or all that a trade of the person would lock or pay out. While
+only the sums differ openings go on, since they have deadlines and pay nobody; where the coins
+themselves are in doubt nothing is locked either. The word of payment is never held.
 """
 
 from collections.abc import Sequence
-from hashlib import sha256
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from portal.audit.service import record
 from portal.core.clock import utc_now
 from portal.core.errors import Conflict, InvalidInput, NotFound, Unavailable
-from portal.escrow.payouts.models import TokenStop
-from portal.escrow.reconcile import Difference
+from portal.escrow.payouts.models import PayoutStop
 
 log = structlog.get_logger(__name__)
 
-_SHOWN = 20
+# The kinds of causes: ledger and chain differ about a coin; a credited deposit was taken back; the
+# chain took back what was final.
+DIFFERENCE, MOVEMENT, FINALITY = "difference", "movement", "finality"
+SAID = {
+    DIFFERENCE: "ledger and chain differ",
+    MOVEMENT: "the chain took back a deposit",
+    FINALITY: "the chain took back final blocks",
+}
+SYSTEM = "system"
 
 
-def open_stop(session: Session, asset: str) -> TokenStop | None:
-    """The stop of an asset that is not over, if there is one."""
-    return session.scalar(
-        select(TokenStop).where(TokenStop.asset == asset, TokenStop.ended_at.is_(None))
-    )
+def kind_of(stop: PayoutStop) -> str:
+    """The kind of its cause."""
+    return stop.cause.partition(":")[0]
 
 
-def require_payouts(session: Session, asset: str) -> None:
-    """Raises Unavailable while payouts of this asset are stopped; asking again later is right."""
-    if open_stop(session, asset) is not None:
+def find_stop(
+    session: Session, asset: str, people: Sequence[int] = (), *, opening: bool = False
+) -> PayoutStop | None:
+    """The oldest stop that holds payouts of an asset to everybody or to one of these people, or
+    that holds their `opening`.
+    """
+    concerned = or_(PayoutStop.owner_id.is_(None), PayoutStop.owner_id.in_(people))
+    query = select(PayoutStop).where(PayoutStop.asset == asset, PayoutStop.lifted_at.is_(None))
+    if opening:
+        query = query.where(~PayoutStop.cause.startswith(f"{DIFFERENCE}:"))
+    return session.scalar(query.where(concerned).order_by(PayoutStop.id).limit(1))
+
+
+def require_payouts(
+    session: Session, asset: str, people: Sequence[int] = (), *, opening: bool = False
+) -> None:
+    """Raises Unavailable while a stop holds this; asking again later is right."""
+    stop = find_stop(session, asset, people, opening=opening)
+    if stop is not None:
         raise Unavailable(
-            f"Payouts of {asset} are stopped: ledger and chain differ.",
-            hint="Look under Money, Stopped coins in the back office.",
+            f"Payouts of {asset} are stopped: {SAID.get(kind_of(stop), stop.reason)}.",
+            hint=f"Look at stop {stop.id} under Money, Payout stops in the back office.",
         )
 
 
-def stop(session: Session, asset: str, differences: Sequence[Difference]) -> bool:
-    """Stop payouts of an asset, or note that it still differs; True when the stop is new.
+def stop_payouts(
+    session: Session,
+    *,
+    cause: str,
+    asset: str,
+    reason: str,
+    owner_id: int | None = None,
+    fingerprint: str | None = None,
+) -> bool:
+    """Stop payouts of an asset, or note that the cause is still there; True when the stop is new.
 
-    A difference that somebody accepted stops nothing again while it stays the same.
+    A finding that a person let pass stops nothing again while its fingerprint stays the same.
     """
-    reason, fingerprint = _reason(differences), _fingerprint(differences)
-    known = open_stop(session, asset)
+    known = _stop_on(session, cause)
     if known is not None:
         known.reason, known.fingerprint, known.seen_at = reason, fingerprint, utc_now()
         return False
-    if _accepted(session, asset) == fingerprint:
+    if fingerprint is not None and _let_pass(session, cause) == fingerprint:
         return False
-    session.add(TokenStop(asset=asset, reason=reason, fingerprint=fingerprint))
-    log.error("escrow.payouts_stopped", asset=asset, reason=reason)
-    record(session, "system", "escrow.payouts_stopped", f"asset:{asset}", {"reason": reason})
+    values = {"cause": cause, "owner_id": owner_id, "asset": asset, "reason": reason}
+    session.add(PayoutStop(**values, fingerprint=fingerprint))
+    session.flush()
+    log.error("escrow.payouts_stopped", **values)
+    record(session, SYSTEM, "escrow.payouts_stopped", _subject(asset, owner_id), values)
     return True
 
 
-def resume(session: Session, asset: str) -> bool:
-    """Payouts go on: ledger and chain match again. True when they were stopped."""
-    known = open_stop(session, asset)
+def cause_is_gone(session: Session, cause: str) -> bool:
+    """Lift the stop of a cause; True when one was on."""
+    known = _stop_on(session, cause)
     if known is None:
         return False
-    _end(known, "system", None)
-    log.warning("escrow.payouts_resumed", asset=asset)
-    record(session, "system", "escrow.payouts_resumed", f"asset:{asset}", {})
+    log.warning("escrow.payouts_resumed", cause=cause, asset=known.asset)
+    _lift(session, known, SYSTEM, None)
     return True
 
 
-def accept(session: Session, stop_id: int, actor: str, note: str) -> TokenStop:
-    """Somebody with the right lets payouts go on although the difference is there.
+def lift_stop(session: Session, stop_id: int, actor: str, note: str) -> PayoutStop:
+    """Somebody with the right lets payouts go on although the cause is there.
 
-    Raises NotFound, Conflict when it is over, InvalidInput without a reason.
+    Raises NotFound, Conflict when it is not on, InvalidInput without a reason.
     """
-    known = session.get(TokenStop, stop_id, with_for_update=True)
+    known = session.get(PayoutStop, stop_id, with_for_update=True)
     if known is None:
-        raise NotFound(f"There is no stop {stop_id}.", field="stop", value=stop_id)
-    if known.ended_at is not None:
-        raise Conflict(f"Payouts of {known.asset} go on already.", field="stop", value=stop_id)
+        raise NotFound(f"There is no payout stop {stop_id}.", field="stop", value=stop_id)
+    if known.lifted_at is not None:
+        raise Conflict(f"Payout stop {stop_id} is lifted already.", field="stop", value=stop_id)
     if not note.strip():
         raise InvalidInput("A reason is needed.", field="reason")
-    _end(known, actor, note)
-    told = {"reason": known.reason, "note": note}
-    record(session, actor, "escrow.difference_accepted", f"asset:{known.asset}", told)
+    _lift(session, known, actor, note)
     return known
 
 
-def _end(known: TokenStop, by: str, note: str | None) -> None:
-    known.ended_at, known.ended_by, known.note = utc_now(), by, note
+def _stop_on(session: Session, cause: str) -> PayoutStop | None:
+    """Locked, so that a person and the system don't both end it."""
+    query = select(PayoutStop).where(PayoutStop.cause == cause, PayoutStop.lifted_at.is_(None))
+    return session.scalar(query.with_for_update())
 
 
-def _accepted(session: Session, asset: str) -> str | None:
-    """The fingerprint of the newest stop, if a person ended it."""
-    newest = session.scalar(
-        select(TokenStop).where(TokenStop.asset == asset).order_by(TokenStop.id.desc()).limit(1)
-    )
-    return None if newest is None or newest.ended_by == "system" else newest.fingerprint
+def _let_pass(session: Session, cause: str) -> str | None:
+    """The fingerprint of a cause's newest stop, if a person lifted it."""
+    query = select(PayoutStop).where(PayoutStop.cause == cause).order_by(PayoutStop.id.desc())
+    newest = session.scalar(query.limit(1))
+    return None if newest is None or newest.lifted_by == SYSTEM else newest.fingerprint
 
 
-def _reason(differences: Sequence[Difference]) -> str:
-    lines = [difference.text for difference in differences[:_SHOWN]]
-    more = len(differences) - len(lines)
-    return "\n".join(lines + ([f"and {more} more"] if more else []))
+def _lift(session: Session, stop: PayoutStop, by: str, note: str | None) -> None:
+    stop.lifted_at, stop.lifted_by, stop.note = utc_now(), by, note
+    told = {"stop": stop.id, "cause": stop.cause, "asset": stop.asset, "note": note}
+    record(session, by, "escrow.payouts_resumed", _subject(stop.asset, stop.owner_id), told)
 
 
-def _fingerprint(differences: Sequence[Difference]) -> str:
-    """Of where and by how much they differ: the sums themselves move with every trade."""
-    places = sorted(f"{difference.place}:{difference.units}" for difference in differences)
-    return sha256("\n".join(places).encode()).hexdigest()
+def _subject(asset: str, owner_id: int | None) -> str:
+    return f"asset:{asset}" if owner_id is None else f"user:{owner_id}"

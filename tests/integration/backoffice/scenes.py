@@ -10,9 +10,9 @@ from portal.audit.service import record
 from portal.core.clock import now_ms, utc_now
 from portal.core.db import Database
 from portal.engine.models import MarketState
-from portal.escrow.chain.blocks import ChainEndpoint, ChainMovement, PayoutStop
+from portal.escrow.chain.blocks import ChainEndpoint, ChainMovement
 from portal.escrow.models import ChainAttempt, ChainIntent, EscrowRecord, EscrowSignature
-from portal.escrow.payouts.models import TokenStop
+from portal.escrow.payouts.models import PayoutStop
 from portal.ledger.models import Account, Transfer
 from portal.markets.models import AssetRow, JobRun, Market, Quote
 from portal.orders.models import Order
@@ -27,9 +27,14 @@ from tests.integration.backoffice.desk import DeskServices
 USDT = 10**6
 
 
-def token_stop(session: Session) -> int:
+def payout_stop(session: Session) -> int:
     """Ledger and chain differ about USDT."""
-    stop = TokenStop(asset="USDT", reason="the escrow contract holds 1 unit", fingerprint="f")
+    stop = PayoutStop(
+        cause="difference:USDT",
+        asset="USDT",
+        reason="the escrow contract holds 1 unit",
+        fingerprint="f",
+    )
     session.add(stop)
     session.flush()
     return stop.id
@@ -269,8 +274,8 @@ def everything(services: DeskServices) -> dict[str, int]:
         support = session.scalars(select(User.id).where(User.email == "support@demo.test")).first()
         failed = session.scalars(select(ChainIntent.id).where(ChainIntent.status == "failed")).one()
         ids = {"alice": alice, "bob": bob, "line": line, "support": support or 0}
-        stop = token_stop(session)
-        return ids | {"failed_intent": failed, "token_stop": stop}
+        stop = payout_stop(session)
+        return ids | {"failed_intent": failed, "stop": stop}
 
 
 def _attempts(session: Session) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from portal.audit.models import AuditEvent
 from portal.core.errors import Unavailable
-from portal.escrow.payouts.models import TokenStop
+from portal.escrow.payouts.models import PayoutStop
 from portal.markets.models import Market
 from portal.plugin_host.models import PluginSetting, PluginSwitch
 from portal.users.models import KycDecision, User
@@ -337,21 +337,21 @@ def test_nobody_changes_their_own_account(
     assert answer.status_code == 403
 
 
-def test_a_difference_is_accepted_with_a_reason(
+def test_a_payout_stop_is_lifted_with_a_reason(
     as_role: AsRole, services: desk.DeskServices, ids: dict[str, Any]
 ) -> None:
     client = as_role("Compliance")
-    assert "stopped coin" in client.get("/backoffice/").text
-    url = f"/backoffice/stopped-coins/{ids['token_stop']}/act/accept"
+    assert "payout stops" in client.get("/backoffice/").text
+    url = f"/backoffice/payout-stops/{ids['stop']}/act/lift"
     assert desk.post(client, url, reason=" ").status_code == 422
     assert desk.post(client, url, reason="Paid back by hand, ticket 7.").status_code == 302
     with services.database.reader() as session:
-        stop = session.scalars(select(TokenStop)).one()
-        assert stop.ended_at is not None
-        assert (stop.ended_by or "").startswith("user:")
+        stop = session.scalars(select(PayoutStop).where(PayoutStop.id == ids["stop"])).one()
+        assert stop.lifted_at is not None
+        assert (stop.lifted_by or "").startswith("user:")
         assert stop.note == "Paid back by hand, ticket 7."
         told = session.scalars(
-            select(AuditEvent).where(AuditEvent.kind == "escrow.difference_accepted")
+            select(AuditEvent).where(AuditEvent.kind == "escrow.payouts_resumed")
         ).one()
         assert told.data["note"] == "Paid back by hand, ticket 7."
-    assert "stopped coin" not in client.get("/backoffice/").text
+    assert "payout stops" not in client.get("/backoffice/").text

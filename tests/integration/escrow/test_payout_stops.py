@@ -10,8 +10,14 @@ from portal.escrow import jobs, service
 from portal.escrow.chain.client import encode_call
 from portal.escrow.demo import DEV_DEPLOYER
 from portal.escrow.payouts import jobs as payout_jobs
-from portal.escrow.payouts.models import TokenStop
-from portal.escrow.payouts.stops import accept, open_stop, require_payouts
+from portal.escrow.payouts.models import PayoutStop
+from portal.escrow.payouts.stops import (
+    cause_is_gone,
+    find_stop,
+    lift_stop,
+    require_payouts,
+    stop_payouts,
+)
 from portal.run.doctor_chain import check_payouts
 from tests.factories.engine import USDT
 from tests.integration.escrow.world import DEAD, ESCROWED, FUNDED, World
@@ -49,9 +55,9 @@ def release(world: World, trade_id: int) -> None:
     world.act("release", trade_id, world.alice)
 
 
-def stopped(world: World) -> TokenStop | None:
+def stopped(world: World) -> PayoutStop | None:
     with world.database.reader() as session:
-        return open_stop(session, "USDT")
+        return find_stop(session, "USDT")
 
 
 def reconcile(world: World) -> str:
@@ -149,7 +155,7 @@ def test_an_accepted_difference_stops_nothing_again_until_it_changes(world: Worl
     stop = stopped(world)
     assert stop is not None
     with world.database.transaction() as session:
-        accept(session, stop.id, "user:1", "Found: made good tomorrow.")
+        lift_stop(session, stop.id, "user:1", "Found: made good tomorrow.")
     assert reconcile(world) == "ledger and chain differ about USDT"
     assert stopped(world) is None
     world.fund(world.bob, 5 * USDT)
@@ -165,7 +171,7 @@ def test_an_accepted_difference_stops_nothing_again_until_it_changes(world: Worl
     assert "settle" not in world.intents(trade_id)
 
 
-def test_what_can_not_be_accepted_is_refused(world: World) -> None:
+def test_what_can_not_be_lifted_is_refused(world: World) -> None:
     world.locked_trade()
     steal(world, 1)
     reconcile(world)
@@ -173,12 +179,12 @@ def test_what_can_not_be_accepted_is_refused(world: World) -> None:
     assert stop is not None
     with world.database.transaction() as session:
         with pytest.raises(NotFound):
-            accept(session, 999, "user:1", "why")
+            lift_stop(session, 999, "user:1", "why")
         with pytest.raises(InvalidInput, match="A reason is needed"):
-            accept(session, stop.id, "user:1", " ")
-        accept(session, stop.id, "user:1", "why")
-        with pytest.raises(Conflict, match="go on already"):
-            accept(session, stop.id, "user:1", "why")
+            lift_stop(session, stop.id, "user:1", " ")
+        lift_stop(session, stop.id, "user:1", "why")
+        with pytest.raises(Conflict, match="lifted already"):
+            lift_stop(session, stop.id, "user:1", "why")
 
 
 def test_coins_that_left_a_vault_under_a_trade_stop_payouts(world: World) -> None:
@@ -247,3 +253,37 @@ def test_trades_that_ended_long_ago_are_taken_to_be_in_order(
     assert reconcile(world) == "1 tokens match"
     steal(world, 1)
     assert reconcile(world) == "ledger and chain differ about USDT"
+
+
+def test_a_stop_of_a_person_holds_their_waiting_payouts_and_nobody_elses(world: World) -> None:
+    trade_id = world.paid_trade()
+    release(world, trade_id)
+    jobs.run_escrow_events(world.context)
+    cause = {"cause": "movement:7", "asset": "USDT", "reason": "Taken back."}
+    with world.database.transaction() as session:
+        assert stop_payouts(session, **cause, owner_id=world.alice.id)
+        assert find_stop(session, "USDT") is None
+        require_payouts(session, "USDT", (world.bob.id,))
+    world.track()
+    held = world.intents(trade_id)["settle"]
+    assert (held.status, held.error) == (
+        "new",
+        "Payouts of USDT are stopped: the chain took back a deposit.",
+    )
+    with world.database.transaction() as session:
+        assert cause_is_gone(session, "movement:7")
+        assert not cause_is_gone(session, "movement:7")
+    world.work()
+    assert world.trade(trade_id).state == "completed"
+
+
+def test_a_deposit_that_is_taken_back_twice_stops_payouts_twice(world: World) -> None:
+    """Whoever let the first pass has not seen the second."""
+    cause = {"cause": "movement:7", "asset": "USDT", "reason": "Taken back.", "owner_id": 7}
+    with world.database.transaction() as session:
+        assert stop_payouts(session, **cause)
+        assert not stop_payouts(session, **cause)
+        first = find_stop(session, "USDT", (7,))
+        assert first is not None
+        lift_stop(session, first.id, "user:1", "Paid back.")
+        assert stop_payouts(session, **cause)

@@ -11,15 +11,16 @@ from sqlalchemy import select
 from portal.audit.models import AuditEvent
 from portal.escrow import jobs
 from portal.escrow.chain import journal as journal_module
-from portal.escrow.chain.blocks import ChainBlock, ChainLog, ChainMovement, PayoutStop
+from portal.escrow.chain.blocks import ChainBlock, ChainLog, ChainMovement
 from portal.escrow.chain.client import ChainClient, encode_call
 from portal.escrow.chain.deposits import _ONE_AT_A_TIME as ONE_AT_A_TIME
 from portal.escrow.chain.deposits import scan_vaults
 from portal.escrow.chain.endpoint import Block
 from portal.escrow.chain.journal import FinalityBroken, finalized_height
-from portal.escrow.chain.stops import lift_stop
 from portal.escrow.demo import _create, mint_demo_coins
 from portal.escrow.models import ChainAttempt, ChainIntent
+from portal.escrow.payouts.models import PayoutStop
+from portal.escrow.payouts.stops import lift_stop
 from portal.escrow.service import report_outcomes, run_intents, sweep_trades
 from portal.escrow.signers.chosen import relayer
 from portal.orders.models import Order
@@ -358,7 +359,7 @@ def test_a_stop_that_a_person_lifts_lets_the_trade_go_on(world: World) -> None:
     rounds(world)
     assert world.intents(trade_id) == {}
     with world.database.transaction() as session:
-        lift_stop(session, stops(world)[0].id, "user:1")
+        lift_stop(session, stops(world)[0].id, "user:1", "The coins are there.")
     sweep_trades(world.context)
     rounds(world)
     assert world.trade(trade_id).state == "awaiting_payment"
