@@ -23,6 +23,7 @@ from portal.core.jobs import JobContext
 from portal.core.settings import Settings
 from portal.engine.client import EngineClient
 from portal.escrow import typed_data
+from portal.escrow.chain.agreed import nonce_of
 from portal.escrow.chain.client import ChainClient
 from portal.escrow.chain.intents import UNDER_WAY, queue_intent
 from portal.escrow.contract import EscrowContract
@@ -84,7 +85,7 @@ class Bench:
     def bare(self, step: str, calls: list[Call]) -> dict[str, Any]:
         """The same kind of transaction without an intent: prepared, signed, sent, waited for."""
         started, gas = time.perf_counter(), []
-        nonce = self.client.nonce(self.signer.address)
+        nonce = nonce_of(self.client, self.signer.address)
         for number, call in enumerate(calls):
             ready = priced(self.client, self.signer.address, call.data, self.deployment.escrow)
             signed = self.signer.sign_transaction({**ready, "nonce": nonce + number})

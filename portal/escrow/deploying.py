@@ -15,6 +15,7 @@ from portal.core.addresses import public_part
 from portal.core.db import Database
 from portal.core.errors import Conflict, InvalidInput, Unavailable
 from portal.core.settings import Settings
+from portal.escrow.chain.agreed import nonce_of
 from portal.escrow.chain.attempts import lock_nonces
 from portal.escrow.chain.client import ChainClient, chain_client
 from portal.escrow.chain.intents import SENT, SIGNED
@@ -155,7 +156,7 @@ def _creation(client: ChainClient, signer: Signer) -> tuple[bytes, str]:
     built = artefact("Escrow")
     factory = Web3().eth.contract(abi=built["abi"], bytecode=built["bytecode"])
     data = str(factory.constructor(signer.address).data_in_transaction)
-    nonce = client.nonce(signer.address)
+    nonce = nonce_of(client, signer.address)
     signed = signer.sign_transaction({**priced(client, signer.address, data), "nonce": nonce})
     return signed.raw_transaction, created_address(signer.address, nonce)
 

@@ -1,7 +1,8 @@
-"""A small HTTP proxy in front of a chain node, that can lie, lag and die."""
+"""A small HTTP proxy in front of a chain node, that can lie, lag, hang and die."""
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -23,6 +24,7 @@ class RpcProxy:
         self.lie: Lie | None = None
         self.stuck_at: int | None = None
         self.dead = False
+        self.slow_seconds = 0.0
         self.asked = 0
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -38,10 +40,12 @@ class RpcProxy:
     def honest(self) -> None:
         """Answer as the node does again."""
         self.lie, self.stuck_at, self.dead = None, None, False
+        self.slow_seconds = 0.0
 
     def answer(self, call: dict[str, Any]) -> dict[str, Any]:
         """What this proxy says to a call."""
         self.asked += 1
+        time.sleep(self.slow_seconds)
         method, parameters = call["method"], call.get("params", [])
         if self.stuck_at is not None:
             answer = self._late(method, parameters, self.stuck_at)

@@ -4,7 +4,6 @@ Reads count when a quorum of the endpoints agrees (see `pool`); transactions go 
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, TypeVar
@@ -65,7 +64,6 @@ class ChainClient:
     ) -> None:
         self.urls = list(rpc_urls)
         self.pool = Pool(self.urls, quorum, chain_id, max_lag)
-        self._nodes = [endpoint.node for endpoint in self.pool.endpoints]
 
     @cached_property
     def chain_id(self) -> int:
@@ -96,13 +94,6 @@ class ChainClient:
         """Whether a contract is at `address`."""
         checksum, block = Web3.to_checksum_address(address), self._now()
         return self._agree(lambda node: len(node.eth.get_code(checksum, block)) > 0, "code")
-
-    def nonce(self, address: str) -> int:
-        """How many transactions of `address` are mined."""
-        checksum, block = Web3.to_checksum_address(address), self._now()
-        return self._agree(
-            lambda node: int(node.eth.get_transaction_count(checksum, block)), "nonce"
-        )
 
     def balance_of(self, token: str, holder: str, block: int | None = None) -> int:
         """Token units of `holder` at the end of `block` (the newest one if not given)."""
@@ -177,7 +168,7 @@ class ChainClient:
         Raises Unavailable with the nodes' reasons when none does.
         """
         reasons = self.ask_each(lambda node: _send(node, raw))
-        if all(reasons):
+        if all(reason is not None for reason in reasons):
             raise Unavailable(
                 f"No chain node took the transaction: {'; '.join(map(str, reasons))}.",
                 field="CHAIN_RPC_URLS",
@@ -197,20 +188,8 @@ class ChainClient:
         return {**receipt, "hash": to_hex(tx_hash)}
 
     def ask_each(self, question: Callable[[Web3], Answer]) -> list[Answer | Exception]:
-        """What every endpoint answers, in their order and at the same time, so that one that
-        hangs keeps nobody waiting longer. An endpoint's error stands for its answer.
-        """
-
-        def ask(node: Web3) -> Answer | Exception:
-            try:
-                return question(node)
-            except (RequestException, OSError, Web3Exception) as error:
-                return error
-
-        if len(self._nodes) == 1:
-            return [ask(self._nodes[0])]
-        with ThreadPoolExecutor(len(self._nodes)) as pool:
-            return list(pool.map(ask, self._nodes))
+        """What every endpoint answers, in their order; an error stands for the answer."""
+        return self.pool.each(question)
 
     def _now(self) -> BlockIdentifier:
         """What "now" is: one node's own newest block, or one that a quorum has."""

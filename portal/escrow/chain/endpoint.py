@@ -4,8 +4,10 @@ Health is this process's own memory of an endpoint. It only decides whom to ask 
 is decided by what a quorum answers, never by health.
 """
 
+import os
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -25,8 +27,11 @@ Answer = TypeVar("Answer")
 TIMEOUT_SECONDS = 10
 REST_SECONDS = 2.0
 LONGEST_REST_SECONDS = 60.0
-# How long one that was outvoted is asked last.
+# How long one that was outvoted is asked last, and one that kept the others waiting.
 DISTRUST_SECONDS = 60.0
+SLOW_SECONDS = 30.0
+# Questions to one endpoint at a time; more wait, and keep no other endpoint waiting.
+WORKERS = 8
 # What a node can do wrong: not answer, refuse, or answer with what is no answer.
 FAILURES = (RequestException, OSError, Web3Exception, ValueError, KeyError)
 
@@ -37,6 +42,7 @@ class State(StrEnum):
     OK = "ok"
     BEHIND = "behind"
     DOWN = "down"
+    SLOW = "slow"
     OUTVOTED = "outvoted"
     WRONG_CHAIN = "wrong chain"
 
@@ -63,7 +69,7 @@ class Health:
 
 
 class Endpoint:
-    """A node, asked one question at a time.
+    """A node, asked by threads of its own.
 
     Args:
         chain_id: the chain it has to serve; None takes whichever it serves.
@@ -82,6 +88,8 @@ class Endpoint:
         self._failures = 0
         self._rests_until = 0.0
         self._outvoted_until = 0.0
+        self._slow_until = 0.0
+        self._workers: tuple[int, ThreadPoolExecutor] | None = None
 
     @property
     def state(self) -> State:
@@ -93,6 +101,8 @@ class Endpoint:
             return State.DOWN
         if now < self._outvoted_until:
             return State.OUTVOTED
+        if now < self._slow_until:
+            return State.SLOW
         return State.BEHIND if self.behind else State.OK
 
     def ask(self, question: Callable[[Web3], Answer]) -> Answer:
@@ -107,6 +117,18 @@ class Endpoint:
         self._failures, self._rests_until = 0, 0.0
         self.health.latency_ms = round((time.monotonic() - began) * 1000)
         return answer
+
+    def ask_soon(self, question: Callable[[Web3], Answer]) -> "Future[Answer]":
+        """The same in a thread of its own; a process that was forked makes new ones."""
+        if self._workers is None or self._workers[0] != os.getpid():
+            self._workers = (os.getpid(), ThreadPoolExecutor(WORKERS, "chain-endpoint"))
+        return self._workers[1].submit(self.ask, question)
+
+    def too_slow(self) -> None:
+        """Note that the others have answered long ago; a late answer changes nothing about it."""
+        self._slow_until = time.monotonic() + SLOW_SECONDS
+        self.failed(TimeoutError("it kept the others waiting"))
+        log.warning("chain.endpoint_slow", endpoint=self.name)
 
     def block(self, identifier: BlockIdentifier) -> Block:
         """One of its blocks."""

@@ -4,21 +4,33 @@ Each endpoint that answers has a vote. A reverted call and a missing transaction
 any other. Who is outvoted about something that can have one answer only (a block, a contract's
 state at a block) is named in the log, counted, and asked last for a while. An endpoint far behind
 is left out until it catches up. With one endpoint, or a quorum of one, the first answer counts.
+They are asked side by side (see `asking`), so many as are needed for a quorum.
 """
 
 import itertools
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import structlog
+from eth_typing import BlockNumber
 from web3 import Web3
 from web3.exceptions import ContractLogicError, TransactionNotFound
+from web3.types import BlockIdentifier
 
 from portal.core.errors import InvalidInput, Unavailable
-from portal.escrow.chain.endpoint import FAILURES, Block, Endpoint, State, read_block
+from portal.escrow.chain.asking import ask_in_turn, ask_together
+from portal.escrow.chain.endpoint import (
+    FAILURES,
+    Block,
+    Endpoint,
+    State,
+    failure_of,
+    read_block,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -41,10 +53,12 @@ class Vote(Generic[Answer]):
     `mark` is what has to be equal for two votes to be the same.
     """
 
-    endpoint: Endpoint
     mark: object
     answer: Answer | None = None
     error: Exception | None = None
+
+
+Votes = defaultdict[object, list[tuple[Endpoint, Vote[Answer]]]]
 
 
 class Pool:
@@ -92,20 +106,43 @@ class Pool:
         Raises Unavailable without a quorum, else the agreed ContractLogicError or
         TransactionNotFound.
         """
-        votes: dict[object, list[Vote[Answer]]] = defaultdict(list)
+        votes: Votes[Answer] = defaultdict(list)
         reasons: list[str] = []
-        for endpoint in self._in_order():
-            try:
-                vote = _vote(endpoint, question, mark)
-            except FAILURES as error:
-                reasons.append(endpoint.failed(error))
-                continue
-            same = votes[vote.mark]
-            same.append(vote)
-            if len(same) >= self.quorum:
-                _tell_outvoted(votes, vote.mark, pinned)
-                return _result(same[0])
-        raise self._no_quorum([vote for same in votes.values() for vote in same], reasons)
+
+        def missing() -> int:
+            return self.quorum - max(map(len, votes.values()), default=0)
+
+        ask = _voter(question, mark)
+        with closing(ask_in_turn(ask, self._in_order(), missing, reasons)) as answers:
+            for endpoint, vote in answers:
+                votes[vote.mark].append((endpoint, vote))
+                if missing() <= 0:
+                    _tell_outvoted(votes, vote.mark, pinned)
+                    return _result(votes[vote.mark][0][1])
+        raise self._no_quorum([one for same in votes.values() for one, _ in same], reasons)
+
+    def each(
+        self, question: Callable[[Web3], Answer], endpoints: Sequence[Endpoint] | None = None
+    ) -> list[Answer | Exception]:
+        """What every endpoint answers, in their order. An endpoint's error stands for its answer;
+        so does a TimeoutError for one that the others would have to wait for. Those that rest are
+        asked, but waited for only where they are named in `endpoints`.
+        """
+        asked, patient = endpoints or self.endpoints, endpoints is not None
+        return ask_together(question, asked, self.quorum, patient=patient)
+
+    def reached(
+        self, question: Callable[[Web3], int], endpoints: Sequence[Endpoint] | None = None
+    ) -> int:
+        """The highest number that a quorum has reached, and half of those that answer: one that
+        overstates it moves nothing. Raises Unavailable when fewer than a quorum answer.
+        """
+        answers = self.each(question, endpoints)
+        numbers = sorted((a for a in answers if not isinstance(a, Exception)), reverse=True)
+        if len(numbers) < self.quorum:
+            failed = [answer for answer in answers if isinstance(answer, Exception)]
+            raise self._no_quorum([], [failure_of(error) for error in failed])
+        return numbers[max(self.quorum - 1, len(numbers) // 2)]
 
     def first(self, question: Callable[[Web3], Answer]) -> Answer:
         """The answer of one endpoint, for what must not be asked twice. Raises Unavailable."""
@@ -144,34 +181,37 @@ class Pool:
 
     def finalized(self) -> Block | None:
         """The newest block that a quorum calls final; None where nodes know no finality."""
-        numbers = []
-        for endpoint in self._worth_probing():
-            try:
-                numbers.append(endpoint.block("finalized").number)
-            except FAILURES as error:
-                endpoint.failed(error)
-        if len(numbers) < self.quorum:
+        fit = self._worth_probing()
+        try:
+            number = self.reached(lambda node: read_block(node, "finalized").number, fit)
+        except Unavailable:
             return None
-        return self.block(sorted(numbers, reverse=True)[self.quorum - 1])
+        return self.block(number)
 
     def probe(self, everybody: bool = False) -> list[tuple[Endpoint, Block]]:
         """Ask for the newest block and see who is behind; those that rest only if `everybody`."""
         self._probed = time.monotonic()
-        heads = []
-        for endpoint in self.endpoints if everybody else self._worth_probing():
-            try:
-                block = endpoint.block("latest")
-            except FAILURES as error:
-                endpoint.failed(error)
-                continue
+        endpoints = self.endpoints if everybody else self._worth_probing()
+        heads = self._blocks("latest", endpoints)
+        for endpoint, block in heads:
             endpoint.health.height = block.number
-            heads.append((endpoint, block))
         self._note_lag(heads)
         return heads
 
+    def _blocks(
+        self, identifier: BlockIdentifier, endpoints: Sequence[Endpoint]
+    ) -> list[tuple[Endpoint, Block]]:
+        """Whoever has the block, with it."""
+        answers = self.each(lambda node: read_block(node, identifier), endpoints)
+        return [
+            (endpoint, block)
+            for endpoint, block in zip(endpoints, answers, strict=True)
+            if isinstance(block, Block)
+        ]
+
     def _worth_probing(self) -> list[Endpoint]:
-        """All but those that rest and those that were outvoted, unless they are needed."""
-        out = (State.DOWN, State.OUTVOTED)
+        """All but those that rest, were outvoted or slow, unless they are needed."""
+        out = (State.DOWN, State.OUTVOTED, State.SLOW)
         fit = [endpoint for endpoint in self.endpoints if endpoint.state not in out]
         return fit if len(fit) >= self.quorum else self.endpoints
 
@@ -198,19 +238,12 @@ class Pool:
 
     def _agreed_at(self, number: int, heads: list[tuple[Endpoint, Block]]) -> Block | None:
         """The block at this number if a quorum has the same one; who differs is no liar yet."""
-        votes: dict[str, list[Block]] = defaultdict(list)
-        for endpoint, newest in heads:
-            if newest.number < number:
-                continue
-            try:
-                block = newest if newest.number == number else endpoint.block(number)
-            except FAILURES as error:
-                endpoint.failed(error)
-                continue
-            votes[block.hash].append(block)
-            if len(votes[block.hash]) >= self.quorum:
-                return block
-        return None
+        have = [found for found in heads if found[1].number == number]
+        asked = [endpoint for endpoint, newest in heads if newest.number > number]
+        have += self._blocks(BlockNumber(number), asked) if asked else []
+        hashes = [block.hash for _, block in have]
+        agreed = (block for _, block in have if hashes.count(block.hash) >= self.quorum)
+        return next(agreed, None)
 
     def _in_order(self) -> list[Endpoint]:
         """Those that are well, taking turns; then the others, in case they are needed."""
@@ -222,8 +255,8 @@ class Pool:
             well = well[turn:] + well[:turn]
         return well + [endpoint for endpoint in self.endpoints if endpoint not in well]
 
-    def _no_quorum(self, votes: list[Vote[Any]], reasons: list[str]) -> Unavailable:
-        said = [f"{vote.endpoint.name} says something else than others" for vote in votes]
+    def _no_quorum(self, voted: list[Endpoint], reasons: list[str]) -> Unavailable:
+        said = [f"{endpoint.name} says something else than others" for endpoint in voted]
         why = "; ".join([*reasons, *said])
         lead = "No chain node answered" if self.quorum == 1 else f"No {self.quorum} nodes agree"
         return Unavailable(
@@ -233,16 +266,19 @@ class Pool:
         )
 
 
-def _vote(
-    endpoint: Endpoint, question: Callable[[Web3], Answer], mark: Callable[[Answer], object]
-) -> Vote[Answer]:
-    try:
-        answer = endpoint.ask(question)
-    except ContractLogicError as error:
-        return Vote(endpoint, ("reverts", str(error.data or "")), error=error)
-    except TransactionNotFound as error:
-        return Vote(endpoint, "missing", error=error)
-    return Vote(endpoint, ("answer", mark(answer)), answer)
+def _voter(
+    question: Callable[[Web3], Answer], mark: Callable[[Answer], object]
+) -> Callable[[Web3], Vote[Answer]]:
+    def vote(node: Web3) -> Vote[Answer]:
+        try:
+            answer = question(node)
+        except ContractLogicError as error:
+            return Vote(("reverts", str(error.data or "")), error=error)
+        except TransactionNotFound as error:
+            return Vote("missing", error=error)
+        return Vote(("answer", mark(answer)), answer)
+
+    return vote
 
 
 def _result(vote: Vote[Answer]) -> Answer:
@@ -251,12 +287,10 @@ def _result(vote: Vote[Answer]) -> Answer:
     return vote.answer  # type: ignore[return-value]  # Without an error there is an answer.
 
 
-def _tell_outvoted(
-    votes: dict[object, list[Vote[Answer]]], winner: object, pinned: str | None
-) -> None:
+def _tell_outvoted(votes: Votes[Answer], winner: object, pinned: str | None) -> None:
     if pinned is None:
         return
     for mark, same in votes.items():
         if mark != winner:
-            for vote in same:
-                vote.endpoint.outvoted(pinned)
+            for endpoint, _ in same:
+                endpoint.outvoted(pinned)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from portal.audit.service import record
 from portal.core.clock import utc_now
 from portal.escrow.chain import attempts as tries
+from portal.escrow.chain.agreed import block_hash, final_height
 from portal.escrow.chain.attempts import MINED, REVERTED
 from portal.escrow.chain.intents import (
     CONFIRMED,
@@ -19,7 +20,6 @@ from portal.escrow.chain.intents import (
     begin_anew,
     subject_of,
 )
-from portal.escrow.chain.majority import block_hash, final_height
 from portal.escrow.chain.relayer import Relayer
 from portal.escrow.models import ChainAttempt, ChainIntent
 

@@ -11,10 +11,10 @@ from portal.audit.service import record
 from portal.core.clock import utc_now
 from portal.core.db import Database
 from portal.core.settings import Settings
+from portal.escrow.chain.agreed import nonce_of
 from portal.escrow.chain.client import ChainClient
 from portal.escrow.chain.fees import GWEI
 from portal.escrow.chain.intents import DONE, FAILED, Listener, Observer, Outcome, subject_of
-from portal.escrow.chain.majority import nonce_seen
 from portal.escrow.models import ChainIntent
 from portal.escrow.signers.signer import Signer
 
@@ -69,7 +69,7 @@ class Relayer:
     def mined(self, sender: str) -> int:
         """How many transactions of `sender` are mined; asked again after `forget_mined`."""
         if sender not in self._mined:
-            self._mined[sender] = nonce_seen(self.client, sender)
+            self._mined[sender] = nonce_of(self.client, sender)
         return self._mined[sender]
 
     def forget_mined(self) -> None:

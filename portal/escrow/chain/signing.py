@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 from portal.core.clock import utc_now
 from portal.core.errors import PortalError
 from portal.escrow.chain import attempts as tries
+from portal.escrow.chain.agreed import estimate_gas, fee_market, nonce_of
 from portal.escrow.chain.attempts import RESERVED
 from portal.escrow.chain.client import Reverted
 from portal.escrow.chain.fees import Fees, Urgency, first_fees, raised_fees
 from portal.escrow.chain.intents import FILL, NEW, SENT, SIGNED, attempts_of, urgency_of
-from portal.escrow.chain.majority import estimate_gas, fee_market, nonce_of
 from portal.escrow.chain.relayer import Relayer
 from portal.escrow.models import ChainAttempt, ChainIntent
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.clock import utc_now
 from portal.escrow.chain import attempts as tries
+from portal.escrow.chain.agreed import knows, went_to_another
 from portal.escrow.chain.attempts import MINED, OPEN, RESERVED, REVERTED
 from portal.escrow.chain.client import Receipt
 from portal.escrow.chain.intents import (
@@ -19,7 +20,6 @@ from portal.escrow.chain.intents import (
     attempts_of,
     begin_anew,
 )
-from portal.escrow.chain.majority import knows, went_to_another
 from portal.escrow.chain.relayer import Relayer
 from portal.escrow.chain.signing import replace, sign
 from portal.escrow.chain.spending import alarm_over_budget

@@ -13,11 +13,12 @@ from portal.core.db import Database
 from portal.core.errors import Conflict, Unavailable
 from portal.escrow import jobs
 from portal.escrow.chain import attempts
+from portal.escrow.chain.agreed import knows, nonce_of
 from portal.escrow.chain.attempts import reserve
 from portal.escrow.chain.client import ChainClient
 from portal.escrow.chain.fees import GWEI, Fees
 from portal.escrow.chain.intents import attempts_of, queue_intent, retry_intent
-from portal.escrow.chain.majority import knows
+from portal.escrow.chain.pool import Pool
 from portal.escrow.chain.runner import IntentRunner
 from portal.escrow.chain.spending import OVER_BUDGET, gas_by_day, gas_of_trade
 from portal.escrow.contract import event_topic
@@ -181,7 +182,7 @@ def test_a_transaction_that_every_node_dropped_is_sent_again(slow: World) -> Non
 
 def test_two_processes_at_once_send_everything_once(world: World) -> None:
     world.track()
-    before = world.client.nonce(str(world.relayer().sender.address))
+    before = nonce_of(world.client, str(world.relayer().sender.address))
     intents = [queue_mint(world, f"mint {number}") for number in range(12)]
 
     def work() -> None:
@@ -353,18 +354,18 @@ def test_no_node_and_no_signer_is_asked_under_the_lock_on_nonces(
             free = "SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0))"
             asked.append(bool(session.scalar(text(free), {"key": key})))
 
-    sign, ask_each = attempts.signed, ChainClient.ask_each
+    sign, each = attempts.signed, Pool.each
 
     def signed(*values: Any) -> bytes:
         is_free()
         return sign(*values)
 
-    def asks(client: ChainClient, question: Any) -> Any:
+    def asks(pool: Pool, *asked: Any) -> Any:
         is_free()
-        return ask_each(client, question)
+        return each(pool, *asked)
 
     monkeypatch.setattr(attempts, "signed", signed)
-    monkeypatch.setattr(ChainClient, "ask_each", asks)
+    monkeypatch.setattr(Pool, "each", asks)
     run(world)
     assert len(asked) > 4
     assert all(asked)

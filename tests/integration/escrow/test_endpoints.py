@@ -1,5 +1,8 @@
 """Three RPC endpoints of which one lies, one lags, one dies: what a quorum says counts."""
 
+import os
+import signal
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +13,13 @@ from portal.core.db import Database
 from portal.core.errors import InvalidInput, Unavailable
 from portal.core.settings import Settings
 from portal.escrow import jobs
+from portal.escrow.chain import asking
 from portal.escrow.chain import endpoint as endpoint_module
+from portal.escrow.chain.agreed import nonce_of
 from portal.escrow.chain.blocks import ChainEndpoint
 from portal.escrow.chain.client import ChainClient, chain_client
 from portal.escrow.chain.endpoint import State
-from portal.escrow.demo import mint_demo_coins
+from portal.escrow.demo import DEV_DEPLOYER, mint_demo_coins
 from portal.run.doctor import check_chain, check_endpoints
 from tests.factories.engine import USDT
 from tests.integration.escrow.test_deposits import available
@@ -149,6 +154,74 @@ def test_a_trade_goes_on_when_one_endpoint_dies(
     three.pool.probe(everybody=True)  # Its rest may be over by now: it is asked, and found dead.
     assert states(three)[0] == State.DOWN
     assert three.pool.endpoints[0].health.errors > 0
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_that_hangs_does_not_slow_the_others(
+    proxies: list[RpcProxy], three: ChainClient, place: int
+) -> None:
+    """It is waited for a moment, once; then it is asked last."""
+    three.block_number()
+    proxies[place].slow_seconds = 6.0
+    began = time.monotonic()
+    for _ in range(4):
+        assert three.block_number() >= 0
+        assert three.block(0).number == 0
+        assert three.has_code(DEV_DEPLOYER) is False
+        assert nonce_of(three, DEV_DEPLOYER) >= 0
+    assert time.monotonic() - began < 4.0
+    assert states(three) == [State.SLOW if at == place else State.OK for at in range(3)]
+
+
+def test_those_that_are_needed_are_asked_at_the_same_time(
+    proxies: list[RpcProxy], three: ChainClient
+) -> None:
+    three.block_number()
+    for proxy in proxies:
+        proxy.slow_seconds = 0.4
+    began = time.monotonic()
+    three.block(0)
+    assert 0.4 <= time.monotonic() - began < 0.75
+
+
+def test_two_that_hang_leave_no_quorum_and_that_is_told_within_the_time_limit(
+    proxies: list[RpcProxy], three: ChainClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three.block_number()
+    monkeypatch.setattr(asking, "LIMIT_SECONDS", 2.0)
+    proxies[0].slow_seconds = proxies[2].slow_seconds = 6.0
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="no answer in time"):
+        three.block(0)
+    with pytest.raises(Unavailable, match="No 2 nodes agree"):
+        nonce_of(three, DEV_DEPLOYER)
+    assert time.monotonic() - began < 6.0
+
+
+def test_a_liar_alone_is_no_quorum_for_the_next_nonce(
+    proxies: list[RpcProxy], three: ChainClient
+) -> None:
+    proxies[0].lie = lie
+    proxies[1].dead = proxies[2].dead = True
+    with pytest.raises(Unavailable, match="No 2 nodes agree"):
+        nonce_of(three, DEV_DEPLOYER)
+
+
+def test_a_forked_process_asks_with_threads_of_its_own(three: ChainClient) -> None:
+    three.block_number()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if three.block(0).number == 0 else 1)
+    for _ in range(100):
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        pytest.fail("The child got no answer.")
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 def test_one_that_was_dead_is_asked_again_after_a_rest(

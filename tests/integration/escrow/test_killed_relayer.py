@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from portal.escrow import jobs
+from portal.escrow.chain.agreed import nonce_of
 from portal.escrow.chain.client import encode_call
 from portal.escrow.chain.intents import queue_intent
 from portal.escrow.contract import event_topic
@@ -64,7 +65,7 @@ def test_killed_at_any_step_a_mint_comes_once(world: World, step: str) -> None:
     assert status(world, intent_id) == "confirmed"
     (attempt,) = world.attempts(intent_id)
     assert attempt.status == "mined"
-    assert world.client.nonce(attempt.sender) == attempt.nonce + 1
+    assert nonce_of(world.client, attempt.sender) == attempt.nonce + 1
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -122,7 +123,7 @@ def replaced_after_a_kill(
     assert len({attempt.nonce for attempt in attempts}) == 1
     assert [attempt.status for attempt in attempts].count("mined") == 1
     assert {attempt.status for attempt in attempts} <= {"mined", "replaced"}
-    assert world.client.nonce(attempts[0].sender) == attempts[0].nonce + 1
+    assert nonce_of(world.client, attempts[0].sender) == attempts[0].nonce + 1
 
 
 def test_killed_before_it_is_noted_as_final_it_still_becomes_so(world: World) -> None:

@@ -241,7 +241,7 @@ class World:
 
     def rpc(self, method: str, *parameters: Any) -> Any:
         """Ask the node directly."""
-        answer = self.client._nodes[0].provider.make_request(method, list(parameters))  # type: ignore[arg-type]
+        answer = self.client.pool.endpoints[0].node.provider.make_request(method, list(parameters))  # type: ignore[arg-type]
         return answer["result"]
 
     # ── what there is to see ─────────────────────────────────────────────────────────────────

@@ -4,7 +4,8 @@ One endpoint may lag, lie or be dead. Whatever a minority says must never make u
 transaction for one effect, refuse a payout, or pay any price.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from statistics import median_low
 
 from eth_typing import BlockNumber, HexStr
@@ -26,28 +27,13 @@ NEVER_TAKEN_BACK = 7_200
 
 
 def nonce_of(client: ChainClient, address: str) -> int:
-    """How many transactions of `address` are mined, as most of those that answer have it.
+    """How many transactions of `address` are mined, as a quorum and half of those that answer
+    have it.
 
-    Raises Unavailable when none answers.
+    Raises Unavailable when too few answer.
     """
-    counts = _counts(client, address)
-    return counts[len(counts) // 2]
-
-
-def nonce_seen(client: ChainClient, address: str) -> int:
-    """The same, as half of those that answer have it: one of two that lags hides nothing."""
-    counts = _counts(client, address)
-    return counts[(len(counts) - 1) // 2]
-
-
-def _counts(client: ChainClient, address: str) -> list[int]:
-    """Highest first."""
     checksum = Web3.to_checksum_address(address)
-    answers = client.ask_each(lambda node: int(node.eth.get_transaction_count(checksum, "latest")))
-    counts = sorted((a for a in answers if not isinstance(a, Exception)), reverse=True)
-    if not counts:
-        raise _silent(answers)
-    return counts
+    return client.pool.reached(lambda node: int(node.eth.get_transaction_count(checksum, "latest")))
 
 
 def went_to_another(client: ChainClient, address: str, nonce: int, hashes: Sequence[str]) -> bool:
@@ -59,7 +45,7 @@ def went_to_another(client: ChainClient, address: str, nonce: int, hashes: Seque
     checksum = Web3.to_checksum_address(address)
 
     def says(node: Web3) -> bool | None:
-        if any(_has_receipt(node, tx_hash) for tx_hash in hashes):
+        if _has_any(node.eth.get_transaction_receipt, hashes):
             return False
         spent = int(node.eth.get_transaction_count(checksum, "finalized")) > nonce
         return True if spent else None
@@ -68,29 +54,17 @@ def went_to_another(client: ChainClient, address: str, nonce: int, hashes: Seque
     return False not in answers and answers.count(True) * 2 > len(answers)
 
 
-def _has_receipt(node: Web3, tx_hash: str) -> bool:
-    try:
-        node.eth.get_transaction_receipt(HexStr(tx_hash))
-    except TransactionNotFound:
-        return False
-    return True
-
-
 def knows(client: ChainClient, hashes: Sequence[str]) -> bool:
     """Whether some endpoint has one of these transactions, mined or waiting."""
-
-    def has(node: Web3) -> bool:
-        return any(_has_transaction(node, tx_hash) for tx_hash in hashes)
-
-    return True in client.ask_each(has)
+    return True in client.ask_each(lambda node: _has_any(node.eth.get_transaction, hashes))
 
 
-def _has_transaction(node: Web3, tx_hash: str) -> bool:
-    try:
-        node.eth.get_transaction(HexStr(tx_hash))
-    except TransactionNotFound:
-        return False
-    return True
+def _has_any(get: Callable[[HexStr], object], hashes: Sequence[str]) -> bool:
+    for tx_hash in hashes:
+        with suppress(TransactionNotFound):
+            get(HexStr(tx_hash))
+            return True
+    return False
 
 
 def block_hash(client: ChainClient, number: int) -> str | None:
@@ -102,14 +76,13 @@ def block_hash(client: ChainClient, number: int) -> str | None:
 
 
 def final_height(client: ChainClient) -> int:
-    """Number of the newest block that no reorg takes back, as most of those that answer have it.
+    """Number of the newest block that no reorg takes back.
 
     Where nodes know no finality it is one that so many blocks lie upon that none ever was.
-    Raises Unavailable when none answers.
+    Raises Unavailable when too few answer.
     """
-    answers = client.ask_each(lambda node: int(node.eth.get_block("finalized")["number"]))
-    heights = sorted((a for a in answers if not isinstance(a, Exception)), reverse=True)
-    return heights[len(heights) // 2] if heights else client.block_number() - NEVER_TAKEN_BACK
+    final = client.finalized()
+    return client.block_number() - NEVER_TAKEN_BACK if final is None else final.number
 
 
 def fee_market(client: ChainClient) -> FeeMarket:
