@@ -151,7 +151,7 @@ def _stops() -> Sequence[Card]:
 def _endpoints() -> Sequence[Card]:
     count = _count(select(func.count()).where(ChainEndpoint.state != "ok"))
     url = url_for("ChainEndpointView.list", tab="unwell")
-    because = "down, late, outvoted or of another chain"
+    because = "down, slow, late, outvoted or of another chain"
     return (Card(count, _many(count, "chain endpoint") + " not well", because, url, "wait"),)
 
 

@@ -155,6 +155,9 @@ class Settings(BaseSettings):
     reconcile_seconds: Seconds = Field(
         300.0, description="How often ledger and chain are compared; a difference stops payouts"
     )
+    chain_snapshot_keep_days: Positive = Field(
+        90, description="Days that chain snapshots are kept; the newest always is"
+    )
     fee_address: str | None = Field(
         None, description="Gets the platform's fees on chain; empty = the relayer's address"
     )

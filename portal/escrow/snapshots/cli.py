@@ -10,7 +10,7 @@ from portal.core.errors import NotFound
 from portal.core.logs import configure_logging
 from portal.core.settings import Settings, load_settings
 from portal.escrow.snapshots import checking
-from portal.escrow.snapshots.snapshot import Snapshot, create, directory, newest, read
+from portal.escrow.snapshots.snapshot import Snapshot, create, directory, newest, prune, read
 
 commands: dict[str, click.Command] = {}
 _FILE = click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
@@ -48,6 +48,17 @@ def restore_check(file: Path | None) -> None:
     _tell(problems, "The database holds everything up to the snapshot, as it was.")
 
 
+@click.command("prune")
+def prune_snapshots() -> None:
+    """Delete snapshots older than CHAIN_SNAPSHOT_KEEP_DAYS; the newest is always kept."""
+    configure_logging()
+    settings = load_settings()
+    gone = prune(settings)
+    for file in gone:
+        click.echo(file)
+    click.echo(f"{len(gone)} deleted; those of {settings.chain_snapshot_keep_days} days are kept.")
+
+
 def _given(file: Path | None) -> tuple[Settings, Snapshot]:
     configure_logging()
     settings = load_settings()
@@ -73,5 +84,10 @@ def _tell(problems: list[str], good: str) -> None:
 
 
 commands.update(
-    {"create": create_snapshot, "verify": verify_snapshot, "restore-check": restore_check}
+    {
+        "create": create_snapshot,
+        "verify": verify_snapshot,
+        "restore-check": restore_check,
+        "prune": prune_snapshots,
+    }
 )

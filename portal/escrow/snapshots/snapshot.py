@@ -8,6 +8,7 @@ signature is EIP-712 over the hash of the content, so a key in a remote signer c
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from eth_utils.conversions import to_hex
 from eth_utils.crypto import keccak
 from sqlalchemy.orm import Session
 
-from portal.core.clock import iso, now_ms
+from portal.core.clock import iso, now_ms, utc_now
 from portal.core.db import Database
 from portal.core.errors import InvalidInput
 from portal.core.hashchain import canonical
@@ -110,6 +111,28 @@ def newest(settings: Settings) -> Path | None:
     """The newest snapshot there is."""
     files = sorted(directory(settings).glob("chain-*.json"), key=lambda file: file.stat().st_mtime)
     return files[-1] if files else None
+
+
+def prune(settings: Settings) -> list[Path]:
+    """Delete snapshots of days longer ago than CHAIN_SNAPSHOT_KEEP_DAYS, but never the newest;
+    returns which.
+    """
+    since = utc_now().date() - timedelta(days=settings.chain_snapshot_keep_days)
+    kept, gone = newest(settings), []
+    for file in sorted(directory(settings).glob("chain-*.json")):
+        day = _day_of(file)
+        if file != kept and day is not None and day < since:
+            file.unlink(missing_ok=True)
+            gone.append(file)
+    return gone
+
+
+def _day_of(file: Path) -> date | None:
+    """The day in its name; None for a file that somebody else named."""
+    try:
+        return date.fromisoformat(file.name[len("chain-") :][:10])
+    except ValueError:
+        return None
 
 
 def _write(file: Path, snapshot: Snapshot) -> None:

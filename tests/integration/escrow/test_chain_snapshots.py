@@ -1,6 +1,8 @@
 """A chain snapshot says what was, is by us, and any change to it or to the world is named."""
 
 import copy
+import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import text
 
 from portal.cli import main
+from portal.core.clock import utc_now
 from portal.core.errors import Conflict, InvalidInput, Unavailable
 from portal.core.settings import Settings
 from portal.escrow.deployment import Deployment
@@ -17,7 +20,7 @@ from portal.escrow.signers.chosen import relayer
 from portal.escrow.snapshots import checking
 from portal.escrow.snapshots.chain_part import finalized_block
 from portal.escrow.snapshots.jobs import take_chain_snapshot
-from portal.escrow.snapshots.snapshot import create, directory, read
+from portal.escrow.snapshots.snapshot import create, directory, prune, read
 from tests.integration.escrow.test_payout_stops import release, steal
 from tests.integration.escrow.world import ESCROWED, FUNDED, World
 
@@ -223,3 +226,27 @@ def test_the_commands(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert bad.exit_code == 1
     assert f"the snapshot says 1, it is {ESCROWED}" in bad.output
     assert "2 differences." in bad.output
+
+
+def test_snapshots_of_long_ago_are_deleted_and_the_newest_never(world: World) -> None:
+    days = world.settings.chain_snapshot_keep_days
+    today = utc_now().date()
+    place = directory(world.settings)
+    place.mkdir(parents=True, exist_ok=True)
+    names = [
+        f"chain-{today - timedelta(days=days + 1)}-7.json",
+        f"chain-{today - timedelta(days=days)}-8.json",
+        "chain-kept-by-hand.json",
+    ]
+    for second, name in enumerate(names):
+        (place / name).write_text("{}")
+        os.utime(place / name, (second, second))
+    assert take_chain_snapshot(world.context).endswith("made, 1 of long ago deleted")
+    left = {file.name for file in place.iterdir()}
+    assert not {names[0]} & left
+    assert {names[1], names[2]} < left
+    for file in place.iterdir():
+        file.unlink()
+    (place / names[0]).write_text("{}")
+    assert prune(world.settings) == []
+    assert (place / names[0]).exists()
