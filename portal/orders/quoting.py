@@ -18,7 +18,7 @@ from portal.orders.hours import shift_ahead
 from portal.orders.offers import best_for, find_offer
 from portal.orders.queries import MarketFrame
 from portal.orders.rules import opposite
-from portal.payments.facts import order_facts
+from portal.payments.facts import order_facts, with_volume
 from portal.plugin_api import Fees, TradeFacts
 from portal.users.facts import facts_of
 
@@ -92,6 +92,7 @@ def preview_facts(
         methods=wanted.methods,
         at=utc_now(),
     )
+    party = with_volume(session, facts.party, facts.at)
     return TradeFacts(
         trade_id=0,
         market=frame.market.id,
@@ -100,8 +101,8 @@ def preview_facts(
         price=units_text(price, frame.market.price_places),
         maker_side=wanted.side,
         method=wanted.methods[0],
-        buyer=facts.party,
-        seller=facts.party,
+        buyer=party,
+        seller=party,
         at=facts.at,
     )
 

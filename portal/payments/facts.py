@@ -1,5 +1,6 @@
 """What plugins are told: facts about orders, trades and people, read from the tables."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, or_, select
@@ -26,7 +27,9 @@ def trade_facts(session: Session, trade: Trade) -> TradeFacts:
     quote = asset(session, trade.quote)
     at = from_ms(trade.created_ms)
     buyer, seller = (
-        _party(session, user_id, quote, at, except_trade=trade.id)
+        with_volume(
+            session, _party(session, user_id, quote, at, except_trade=trade.id), at, trade.id
+        )
         for user_id in (trade.buyer_id, trade.seller_id)
     )
     return TradeFacts(
@@ -79,6 +82,15 @@ def order_facts(
     )
 
 
+def with_volume(
+    session: Session, party: PartyFacts, at: datetime, except_trade: int = 0
+) -> PartyFacts:
+    """The same person with what they traded in the 30 days before; orders are asked without it."""
+    quote = party.traded_today.asset
+    traded = _traded(session, party.user_id, quote.code, at - timedelta(days=30), at, except_trade)
+    return replace(party, traded_30d=Money(quote, traded))
+
+
 def _party(
     session: Session, user_id: int, quote: Asset, at: datetime, except_trade: int = 0
 ) -> PartyFacts:
@@ -92,6 +104,7 @@ def _party(
         completed_trades=completed_trades(session, user_id),
         account_age_days=_age_days(user.created_on, at),
         traded_today=Money(quote, _traded_on_day(session, user_id, quote.code, at, except_trade)),
+        groups=tuple(sorted(str(group.name) for group in user.groups)),
     )
 
 
@@ -99,13 +112,19 @@ def _traded_on_day(
     session: Session, user_id: int, quote: str, at: datetime, except_trade: int
 ) -> int:
     midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    start, end = (int(t.timestamp() * 1000) for t in (midnight, midnight + timedelta(days=1)))
+    return _traded(session, user_id, quote, midnight, midnight + timedelta(days=1), except_trade)
+
+
+def _traded(
+    session: Session, user_id: int, quote: str, start: datetime, end: datetime, except_trade: int
+) -> int:
+    first, over = (int(moment.timestamp() * 1000) for moment in (start, end))
     query = select(func.coalesce(func.sum(Trade.fiat_units), 0)).where(
         _takes_part(user_id),
         Trade.quote == quote,
         Trade.id != except_trade,
-        Trade.created_ms >= start,
-        Trade.created_ms < end,
+        Trade.created_ms >= first,
+        Trade.created_ms < over,
         Trade.state.not_in(_UNDONE),
     )
     return int(session.scalar(query) or 0)

@@ -20,6 +20,9 @@ class PartyFacts:
         account_age_days: whole days since sign-up.
         traded_today: local money of this person's other trades of the same currency that were
             matched on the same UTC day and not cancelled, expired or refunded.
+        traded_30d: the same for the 30 times 24 hours up to the question, today's included; None
+            where the portal has not summed it (orders are asked without it). Since 1.1.
+        groups: names of the groups that staff put this person in, sorted. Since 1.1.
     """
 
     user_id: int
@@ -28,6 +31,8 @@ class PartyFacts:
     completed_trades: int
     account_age_days: int
     traded_today: Money
+    traded_30d: Money | None = None
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,22 @@ class OrderFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class WalletFacts:
+    """The address outside the platform that a trade's coins go to or come from. Since 1.1.
+
+    Attributes:
+        self_hosted: no other service provider holds its keys.
+        proved: the person has proved control of it.
+        travel_rule_sent: IVMS101 data of both sides was exchanged and is complete.
+    """
+
+    address: str
+    self_hosted: bool
+    proved: bool = False
+    travel_rule_sent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TradeFacts:
     """A trade that was just matched.
 
@@ -62,6 +83,8 @@ class TradeFacts:
         maker_side: what the order that was there first does; the other one is the taker.
         method: slug of the payment gateway.
         at: aware UTC time of the match.
+        wallet: of coins that leave or reach the platform for this trade; None when they stay on
+            it. Since 1.1.
     """
 
     trade_id: int
@@ -74,3 +97,14 @@ class TradeFacts:
     buyer: PartyFacts
     seller: PartyFacts
     at: datetime
+    wallet: WalletFacts | None = None
+
+    @property
+    def maker(self) -> PartyFacts:
+        """Whose order was there first. Since 1.1."""
+        return self.buyer if self.maker_side == "buy" else self.seller
+
+    @property
+    def taker(self) -> PartyFacts:
+        """Whose order came. Since 1.1."""
+        return self.seller if self.maker_side == "buy" else self.buyer

@@ -5,6 +5,7 @@ or is switched on but not loaded, answers HOLD.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -25,7 +26,7 @@ from portal.plugin_api import (
     TradeFacts,
     Verdict,
 )
-from portal.plugin_host import settings_store
+from portal.plugin_host import composing, settings_store
 from portal.plugin_host.loading import LoadedPlugin, Registry, kind_of, load_registry
 from portal.plugin_host.models import PluginSwitch
 from portal.plugin_host.settings_store import EVERYWHERE, StoredSettings
@@ -128,15 +129,20 @@ class PluginHost:
         Raises Unavailable when the model is gone, switched off, raises, or answers nonsense.
         """
         try:
-            model = self.fee_model(fee_model)
-            if not self.is_enabled(fee_model):
-                raise Conflict(f"The fee model {model.label} is switched off.")
-            fees = model.quote(facts, self.get_settings(fee_model, facts.market))
+            find = partial(self._model_in_use, facts.market)
+            model, values = find(fee_model)
+            fees = composing.quote(model, values, facts, find)
             _check_fees(fees, facts.quantity)
         except (Exception, SystemExit) as error:
             _log.warning("fee model failed", fee_model=fee_model, error=repr(error))
             raise Unavailable(f"The fee could not be computed: {_told(error)}") from error
         return fees
+
+    def _model_in_use(self, market: str, slug: str) -> tuple[FeeModel, Any]:
+        model = self.fee_model(slug)
+        if not self.is_enabled(slug):
+            raise Conflict(f"The fee model {model.label} is switched off.")
+        return model, self.get_settings(slug, market)
 
     def check_order(self, facts: OrderFacts) -> Decision:
         """What the strictest of all rules says about an order."""

@@ -30,6 +30,7 @@ COLUMNS = (
     "counterparty",
     "state",
     "transaction",
+    "fee_explanation",
 )
 
 
@@ -68,6 +69,7 @@ def _row(session: Session, user_id: int, trade: Trade) -> Iterator[str]:
     yield _harmless(nickname(other))
     yield trade.state
     yield trade.settle_reference or trade.lock_reference or ""
+    yield _harmless(trade.fee_note or "")
 
 
 def _harmless(text: str) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from flask_appbuilder.security.sqla.models import Group
 
 from portal.core.clock import now_ms
 from portal.core.errors import Conflict, NotFound
@@ -159,3 +160,17 @@ def test_whatever_words_a_plugin_finds_every_trade_gets_its_answer(
             command = clearing_command(session, host, session.get_one(Trade, trade_id))
             world.engine.submit(frames.unpack(frames.pack(command)[frames.HEADER.size :]))
     assert {world.trade(trade_id).state for trade_id in trades} == {"held"}
+
+
+def test_the_facts_tell_the_volume_of_thirty_days_and_the_groups(world: World) -> None:
+    first, second = world.matched(), world.matched()
+    with world.database.transaction() as session:
+        group = Group(name="pilots")
+        group.users.append(session.get_one(User, world.buyer[0]))
+        session.add(group)
+    with world.database.reader() as session:
+        paid = trade_facts(session, world.trade(first)).amount
+        later = trade_facts(session, world.trade(second))
+    assert later.buyer.traded_30d == later.seller.traded_30d == paid
+    assert later.buyer.groups == ("pilots",)
+    assert later.seller.groups == ()

@@ -234,3 +234,19 @@ def test_the_list_names_every_plugin_and_why_one_is_not_used(
     assert "gone (not installed) refused: listed in PLUGINS_ALLOWED" in said
     assert "maker_taker (otc-portal" in said
     assert "refused: not listed in PLUGINS_ALLOWED" in said
+
+
+def test_a_composed_model_leaves_sides_to_models_with_their_own_settings(
+    settings: Settings, database: Database
+) -> None:
+    allowed = settings.model_copy(update={"plugins_allowed": "maker_taker,composed,flat"})
+    host = PluginHost(allowed, database)
+    rows = {"rows": [{"countries": ["FR"], "model": "maker_taker"}]}
+    save(host, database, rows, slug="composed")
+    save(host, database, RATES)
+    fees = host.quote_fees(trade(buyer=party(country="FR")), "composed")
+    assert (fees.maker.text(), fees.taker.text()) == ("0.100000", "0.500000")
+    with database.transaction() as session:
+        host.set_enabled(session, "maker_taker", False, actor="user:1")
+    with pytest.raises(Unavailable, match="Maker-taker is switched off"):
+        host.quote_fees(trade(buyer=party(country="FR")), "composed")

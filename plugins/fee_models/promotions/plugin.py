@@ -1,0 +1,12 @@
+"""The entry point: what this package gives the portal."""
+
+from plugins.fee_models.promotions.model import Promotions
+from portal.plugin_api import FeeModel, hookimpl
+
+PORTAL_API = "1.1"
+
+
+@hookimpl
+def register_fee_model() -> FeeModel:
+    """The promotions."""
+    return Promotions()
