@@ -52,7 +52,7 @@ help:
 run: setup
 	@exec $(BIN)/portal run
 
-setup: $(VENV)/.installed $(VENV)/.compiled contracts/node_modules/.built h5_client/node_modules/.built
+setup: $(VENV)/.installed $(VENV)/.compiled contracts/node_modules/.built h5_client/node_modules/.built tests/node/node_modules/.installed
 
 $(VENV)/bin/python:
 	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed and was not found." \
@@ -84,6 +84,11 @@ contracts/node_modules/.installed: contracts/package-lock.json | $(VENV)/.instal
 contracts/node_modules/.built: contracts/node_modules/.installed $(CONTRACT_SOURCES)
 	@$(SAY) "Building the contracts"
 	@$(WITH_NODE) cd contracts && npm run --silent build
+	@touch $@
+
+tests/node/node_modules/.installed: tests/node/package-lock.json | $(VENV)/.installed
+	@$(SAY) "Installing the packages that judge ours in tests"
+	@$(WITH_NODE) cd tests/node && npm ci --no-fund --no-audit
 	@touch $@
 
 h5_client/node_modules/.installed: h5_client/package-lock.json | $(VENV)/.installed
