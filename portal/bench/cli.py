@@ -125,5 +125,13 @@ def audit_log(**rest: Any) -> None:
     _run("audit", None, **rest)
 
 
+@click.command()
+@click.option("--seconds", default=3.0, show_default=True, type=click.FloatRange(0.1))
+def plugins(**rest: Any) -> None:
+    """Bundled fee models, compliance rules and sanctions screening, on one core."""
+    _run("plugins", None, **rest)
+
+
+commands.update(plugins=plugins)
 commands.update(audit=audit_log, chain=chain, http=http_orders, match=match)
 commands.update(orders=orders, lifecycle=lifecycle, memory=memory, recovery=recovery, stress=stress)

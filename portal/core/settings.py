@@ -196,6 +196,12 @@ class Settings(BaseSettings):
     plugins_allowed: str = Field(
         "sepa,maker_taker,regional_rules", description="Entry points that may be loaded"
     )
+    screening_threshold: int = Field(
+        88,
+        ge=50,
+        le=100,
+        description="From which likeness on (50 to 100) a name on a sanctions list holds a trade",
+    )
     session_hours: Positive = Field(12, description="Life of a trader's session")
     ratelimit_storage_uri: str = Field(
         "memory://", description="Where request counts are kept; shared by all web processes"

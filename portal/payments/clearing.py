@@ -1,4 +1,4 @@
-"""Clearing a matched trade: compliance first, then the fees, as one command for the engine."""
+"""Clearing a matched trade: compliance and sanctions lists, then the fees, as one command."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from portal.markets.models import Market
 from portal.payments.facts import trade_facts
 from portal.plugin_api import Decision, Fees, Verdict
 from portal.plugin_host.host import PluginHost
+from portal.screening.trades import ALIKE, screen_trade
 from portal.trades.models import Trade
 
 _log = structlog.get_logger(__name__)
@@ -17,14 +18,19 @@ _log = structlog.get_logger(__name__)
 _LONGEST = 500
 
 
-def clearing_command(session: Session, host: PluginHost, trade: Trade) -> dict[str, Any]:
+def clearing_command(
+    session: Session, host: PluginHost, trade: Trade, threshold: int = ALIKE
+) -> dict[str, Any]:
     """The `clear_trade` command for a trade in state `matched`. Never raises for its plugins.
 
+    `threshold`: from which likeness on a name on a sanctions list holds the trade.
     Whatever can't be asked or computed holds the trade with the reason: silence is not consent.
     """
     try:
         facts = trade_facts(session, trade)
         decision = host.check_trade(facts)
+        if decision.verdict is Verdict.ALLOW:
+            decision = screen_trade(session, facts, threshold)
         if decision.verdict is not Verdict.ALLOW:
             return _refusal(trade.id, decision)
         market = session.get_one(Market, trade.market_id)

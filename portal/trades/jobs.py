@@ -22,7 +22,7 @@ def run_clearing(context: JobContext) -> int:
     with context.database.reader() as session:
         query = select(Trade).where(~Trade.closed, Trade.state == State.MATCHED)
         commands = [
-            clearing_command(session, context.plugins, trade)
+            clearing_command(session, context.plugins, trade, context.settings.screening_threshold)
             for trade in session.scalars(query.order_by(Trade.id).limit(_BATCH))
         ]
     return sum(_clear(context, command) for command in commands)

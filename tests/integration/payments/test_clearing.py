@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from flask_appbuilder.security.sqla.models import Group
+from flask_appbuilder.security.sqla.models import Group, assoc_user_group
+from sqlalchemy import insert
 
 from portal.core.clock import now_ms
 from portal.core.errors import Conflict, NotFound
@@ -166,8 +167,9 @@ def test_the_facts_tell_the_volume_of_thirty_days_and_the_groups(world: World) -
     first, second = world.matched(), world.matched()
     with world.database.transaction() as session:
         group = Group(name="pilots")
-        group.users.append(session.get_one(User, world.buyer[0]))
         session.add(group)
+        session.flush()
+        session.execute(insert(assoc_user_group).values(group_id=group.id, user_id=world.buyer[0]))
     with world.database.reader() as session:
         paid = trade_facts(session, world.trade(first)).amount
         later = trade_facts(session, world.trade(second))

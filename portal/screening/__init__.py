@@ -1,0 +1,1 @@
+"""Sanctions screening: government lists, matching of names and of wallet addresses."""
