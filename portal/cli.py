@@ -172,6 +172,11 @@ def audit() -> None:
     """The audit log: checking it, and proving to others what is in it."""
 
 
+@main.group(cls=LazyGroup, source="portal.payments.cli")
+def fees() -> None:
+    """What trading costs: past trades under other fees."""
+
+
 @main.group(cls=LazyGroup, source="portal.screening.cli")
 def screening() -> None:
     """Sanctions lists of governments: importing them, asking them."""

@@ -12,6 +12,7 @@ from portal.core.money import Asset, Money
 from portal.engine import frames
 from portal.payments.clearing import clearance_command, clearing_command
 from portal.payments.facts import trade_facts
+from portal.payments.fee_preview import compare, past_trades
 from portal.payments.instructions import instructions
 from portal.plugin_api import Decision
 from portal.plugin_host.models import PluginSetting
@@ -176,3 +177,20 @@ def test_the_facts_tell_the_volume_of_thirty_days_and_the_groups(world: World) -
     assert later.buyer.traded_30d == later.seller.traded_30d == paid
     assert later.buyer.groups == ("pilots",)
     assert later.seller.groups == ()
+
+
+def test_past_trades_are_shown_under_the_fees_in_force_now(world: World) -> None:
+    first, waiting = world.matched(), world.matched(QUANTITY * 2)
+    run_clearing(world.context)
+    with world.database.transaction() as session:
+        rates = {"maker_bps": 0, "taker_bps": 100, "min_fee": "0"}
+        world.host.save_settings(session, "maker_taker", "", rates, version=0, actor="user:9")
+    with world.database.reader() as session:
+        trades = past_trades(session)
+        rows = compare(trades, lambda facts: world.host.quote_fees(facts, "maker_taker"))
+        assert past_trades(session, "NO-MARKET") == []
+    assert [row.trade_id for row in rows] == [waiting, first]
+    assert rows[1].old.units == 3 * QUANTITY // 1000
+    assert rows[1].new is not None
+    assert rows[1].new.units == QUANTITY // 100
+    assert world.trade(first).seller_fee == QUANTITY // 1000
