@@ -173,8 +173,8 @@ def audit() -> None:
 
 
 @main.group(cls=LazyGroup, source="portal.payments.cli")
-def fees() -> None:
-    """What trading costs: past trades under other fees."""
+def trading() -> None:
+    """Past trades under other fees and under the rules of another day."""
 
 
 @main.group(cls=LazyGroup, source="portal.screening.cli")

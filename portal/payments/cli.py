@@ -1,6 +1,8 @@
-"""The commands `portal fees …`."""
+"""The commands `portal trading …`."""
 
+import csv
 import sys
+from datetime import datetime
 
 import click
 
@@ -9,10 +11,11 @@ from portal.core.errors import PortalError
 from portal.core.logs import configure_logging
 from portal.core.settings import load_settings
 from portal.payments.fee_preview import compare, past_trades, preview_csv, totals
+from portal.payments.rules_preview import newest_trades, simulate
 from portal.plugin_host.host import PluginHost
 
 
-@click.command("preview")
+@click.command("preview-fees")
 @click.argument("model")
 @click.option("--market", help="Trades of this market only.")
 def preview(model: str, market: str | None) -> None:
@@ -39,4 +42,23 @@ def preview(model: str, market: str | None) -> None:
         click.echo(f"{unknown} trades whose fee can't be computed are in no total.", err=True)
 
 
-commands = {"preview": preview}
+@click.command("simulate-rules")
+@click.argument("day", type=click.DateTime(["%Y-%m-%d"]))
+def simulate_rules(day: datetime) -> None:
+    """The newest 500 trades under the compliance rules of DAY: number, market, answer, reason."""
+    configure_logging()
+    settings = load_settings()
+    database = Database(settings.required_database_url)
+    try:
+        host = PluginHost(settings, database)
+        with database.reader() as session:
+            rows = simulate(newest_trades(session), day.date(), host.check_trade)
+    finally:
+        database.dispose()
+    table = csv.writer(sys.stdout)
+    table.writerow(("trade", "market", "answer", "reason"))
+    for row in rows:
+        table.writerow((row.trade_id, row.market, row.decision.verdict.value, row.decision.reason))
+
+
+commands = {"preview-fees": preview, "simulate-rules": simulate_rules}

@@ -1,5 +1,6 @@
 """Compliance and fees of matched trades, from rows to the engine."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from portal.payments.clearing import clearance_command, clearing_command
 from portal.payments.facts import trade_facts
 from portal.payments.fee_preview import compare, past_trades
 from portal.payments.instructions import instructions
+from portal.payments.rules_preview import newest_trades, simulate
 from portal.plugin_api import Decision
 from portal.plugin_host.models import PluginSetting
 from portal.trades.jobs import run_clearing
@@ -194,3 +196,12 @@ def test_past_trades_are_shown_under_the_fees_in_force_now(world: World) -> None
     assert rows[1].new is not None
     assert rows[1].new.units == QUANTITY // 100
     assert world.trade(first).seller_fee == QUANTITY // 1000
+
+
+def test_past_trades_are_told_to_the_rules_as_of_their_match(world: World) -> None:
+    first, second = world.matched(), world.matched()
+    with world.database.reader() as session:
+        trades = newest_trades(session)
+    rows = simulate(trades, date(2026, 3, 2), world.host.check_trade)
+    assert [row.trade_id for row in rows] == [second, first]
+    assert {row.decision for row in rows} == {Decision.allow()}

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from portal.bench.cli import commands
 from portal.cli import main
 
-NAMES = ["audit", "chain", "http", "lifecycle", "match", "memory", "orders", "recovery", "stress"]
+NAMES = ["audit", "chain", "http", "lifecycle", "match", "memory", "orders"]
+NAMES += ["plugins", "recovery", "stress"]
 
 
 def test_every_bench_is_listed() -> None:
@@ -19,8 +20,10 @@ def test_every_bench_is_listed() -> None:
         assert f"\n  {name} " in said
 
 
-# On chain and in the audit log there is no rate to offer: each step waits for the one before it.
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("audit", "chain")])
+# On chain, in the audit log and in plugins there is no rate to offer: each step waits for the one before it.
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if name not in ("audit", "chain", "plugins")]
+)
 def test_every_bench_of_the_engine_takes_a_rate_and_seconds(name: str) -> None:
     said = CliRunner().invoke(main, ["bench", name, "--help"]).output
     assert "--rate" in said

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from plugins.compliance.dated_packs.__main__ import main
 from plugins.compliance.dated_packs.changes import Change, changes_on, days_of_change
 from plugins.compliance.dated_packs.loading import BUNDLED, bundled, load_pack
 from plugins.compliance.dated_packs.rules import (
@@ -18,6 +19,7 @@ from plugins.compliance.dated_packs.rules import (
     in_force,
 )
 from plugins.compliance.dated_packs.schema import Pack
+from portal.payments.rules_preview import simulate
 from portal.plugin_api import Asset, Decision, InvalidInput, Money, Verdict, WalletFacts
 from tests.unit.plugins.facts import AT, EUR, order, party, trade
 
@@ -232,3 +234,20 @@ def test_settings_name_only_packs_there_are_and_keep_the_baseline() -> None:
         DatedPacksSettings(packs=("fatf", "zz"))
     with pytest.raises(ValidationError, match="can't be left out"):
         DatedPacksSettings(packs=("eu",))
+
+
+def test_the_days_changes_are_printed_and_a_wrong_day_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["2022-10-21"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("fatf call-for-action-mm begins (FATF")
+    assert said[1] == "Next change: 2023-01-01."
+    assert main(["tomorrow"]) == main([]) == 2
+
+
+def test_past_trades_are_judged_by_the_rules_of_the_day() -> None:
+    trades = [trade(trade_id=1, buyer=party(country="MM")), trade(trade_id=2)]
+    for day, verdict in ((date(2022, 10, 20), Verdict.ALLOW), (date(2022, 10, 21), Verdict.DENY)):
+        rows = simulate(trades, day, lambda facts: RULES.check_trade(facts, SETTINGS))
+        assert [row.decision.verdict for row in rows] == [verdict, Verdict.ALLOW]
