@@ -20,7 +20,7 @@ def test_every_bench_is_listed() -> None:
         assert f"\n  {name} " in said
 
 
-# On chain, in the audit log and in plugins there is no rate to offer: each step waits for the one before it.
+# On chain, in the audit log and in plugins there is no rate to offer: one thing follows another.
 @pytest.mark.parametrize(
     "name", [name for name in NAMES if name not in ("audit", "chain", "plugins")]
 )
