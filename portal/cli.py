@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -201,6 +202,34 @@ def plugins() -> None:
 def plugins_list() -> None:
     """Show which plugins are installed, allowed and switched on."""
     _call("portal.plugin_host.cli", "list_plugins")
+
+
+@plugins.command("new")
+@click.argument("kind", type=click.Choice(("gateway", "fee-model", "compliance")))
+@click.argument("name")
+@click.option(
+    "--into",
+    default=".",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The directory that gets it (this one).",
+)
+def plugins_new(kind: str, name: str, into: Path) -> None:
+    """Write the package of a new plugin: code, tests that pass, what builds and checks it."""
+    for file in import_module("portal.plugin_kit.making").make(kind, name, into):
+        click.echo(file)
+
+
+@plugins.command("check")
+@click.argument("name")
+def plugins_check(name: str) -> None:
+    """Is the installed plugin NAME in order? Prints a report; exit 1 when it is not."""
+    report = import_module("portal.plugin_kit.checking").check(name)
+    for line in report.lines:
+        click.echo(line)
+    for problem in report.problems:
+        click.echo(f"PROBLEM  {problem}")
+    click.echo("In order." if not report.problems else f"{len(report.problems)} problems.")
+    sys.exit(1 if report.problems else 0)
 
 
 @main.group()
