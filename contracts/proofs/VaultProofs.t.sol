@@ -86,6 +86,16 @@ contract VaultProofs is ProofBase {
         assert(!this.isBy(address(0x51), digest, abi.encodePacked(r, s, v)));
     }
 
+    function check_two_words_sign_by_the_curve_alone(bytes32 digest, bytes32 r, bytes32 vs) public view {
+        (uint8 v, bytes32 s) = (vs >> 255 == 0 ? 27 : 28, vs & ~bytes32(uint256(1) << 255));
+        bool good = Signatures.isByKey(address(0x51), digest, r, vs);
+        assert(!good || (ecrecover(digest, v, r, s) == address(0x51) && uint256(s) <= HALF_ORDER));
+    }
+
+    function twin_two_words_sign_by_the_curve_alone(bytes32 digest, bytes32 r, bytes32 vs) public view {
+        assert(!Signatures.isByKey(address(0x51), digest, r, vs));
+    }
+
     uint256 private constant HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
 
     function isBy(address signer, bytes32 digest, bytes calldata signature) external view returns (bool) {

@@ -361,6 +361,14 @@ contract EscrowOpenTest is EscrowTestBase {
         eq(token.reentered() ? 1 : 0, 0, "reentered");
     }
 
+    function test_ids_are_the_hashes_of_the_typed_data() public view {
+        eq(uint256(escrow.tradeIdOf(someTerms())), uint256(termsHash(someTerms())), "terms");
+        IEscrow.OrderAuthority memory a = someAuthority();
+        eq(uint256(escrow.authorityHashOf(a)), uint256(authorityHash(a)), "authority");
+        a.nonce++;
+        eq(uint256(escrow.authorityHashOf(a)), uint256(authorityHash(a)), "authority of another nonce");
+    }
+
     function testFuzz_used_total_is_the_sum_of_opened_amounts(uint128 first, uint128 second) public {
         first = uint128(1 + first % (2 * AMOUNT));
         second = uint128(1 + second % (2 * AMOUNT));

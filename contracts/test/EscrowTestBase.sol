@@ -192,6 +192,25 @@ abstract contract EscrowTestBase {
         return IEscrow.Settlement(t, d, signSettle(SELLER_KEY, t, d), signSettle(BUYER_KEY, t, d), "");
     }
 
+    /// @dev A full release that both signed, as `releaseBatch` takes it.
+    function asRelease(IEscrow.Settlement memory s) internal pure returns (IEscrow.Release memory one) {
+        IEscrow.Terms memory t = s.terms;
+        (one.salt, one.seller, one.buyer) = (t.salt, t.seller, t.buyer);
+        (one.amount, one.fee, one.payBy) = (t.amount, t.fee, t.payBy);
+        (one.sellerR, one.sellerVs) = compact(s.sellerSig);
+        (one.buyerR, one.buyerVs) = compact(s.buyerSig);
+    }
+
+    /// @dev r, and s with the parity in its highest bit (EIP-2098).
+    function compact(bytes memory signature) internal pure returns (bytes32 r, bytes32 vs) {
+        uint256 s;
+        assembly {
+            r := mload(add(signature, 32))
+            s := mload(add(signature, 64))
+        }
+        vs = bytes32(s | uint256(uint8(signature[64]) - 27) << 255);
+    }
+
     // ── steps ──────────────────────────────────────────────────────────────────────────────────
 
     function open(IEscrow.Terms memory t) internal returns (bytes32) {

@@ -135,6 +135,20 @@ contract VaultTest is EscrowTestBase {
         vault.exit(out);
     }
 
+    function test_only_an_exit_that_waits_is_taken_back() public {
+        IVault.Outflow memory out = someOutflow();
+        bytes memory missing_ = abi.encodeWithSelector(IVaultErrors.NoSuchExit.selector, out.nonce);
+        vm.prank(seller);
+        vm.expectRevert(missing_);
+        vault.cancelExit(out, "");
+        out = requested();
+        vm.prank(seller);
+        vault.cancelExit(out, "");
+        vm.prank(seller);
+        vm.expectRevert(missing_);
+        vault.cancelExit(out, "");
+    }
+
     function test_the_platform_cannot_start_an_exit() public {
         IVault.Outflow memory out = someOutflow();
         bytes memory sig = signOut("Exit", PLATFORM_KEY, out);

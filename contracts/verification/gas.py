@@ -15,8 +15,8 @@ TO_BEAT = {
     "open from a wallet": (80_000, "Boltz lock 77,800"),
     "settle with two signatures": (75_000, "Safe 2-of-3 83,000"),
     "settle, seller calls": (75_000, "Safe 2-of-3 83,000"),
-    "batch of 100 to as many buyers": (33_000, "LocalEthereum 46,900"),
-    "batch of 100 to one buyer": (25_000, "LocalEthereum 46,900"),
+    "batch of 100 releases to as many buyers": (33_000, "LocalEthereum 46,900"),
+    "batch of 100 releases to one buyer": (25_000, "LocalEthereum 46,900"),
 }
 
 

@@ -16,6 +16,9 @@ from portal.escrow.rules import CHAIN_STATUS, Status
 from portal.escrow.typed_data import DECISION, STRUCTS, Fields, struct_hash
 
 NO_SIGNATURE = b""
+_KINDS = dict(STRUCTS["Terms"])
+# What each trade of a batch of full releases has of its own; other times follow its `payBy`.
+OWN_TERMS = ("salt", "seller", "buyer", "amount", "fee", "payBy")
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,63 @@ def settle_batch_call(settlements: list[Settlement], *, skip: bool) -> str:
         for one in settlements
     ]
     return encode_call("Escrow", "settleBatch", [items, skip])
+
+
+def release_batch_call(settlements: list[Settlement], *, skip: bool) -> str:
+    """Calldata that does what `settle_batch_call` does for trades of which `share_release` holds:
+    full releases that keys of seller and buyer signed. It costs a sixth less gas.
+
+    Raises ValueError for other settlements, and for signatures that are not 65 bytes.
+    """
+    if not share_release(settlements):
+        raise ValueError("these settlements are no full releases with common terms")
+    first = settlements[0]
+    items = [
+        tuple(_value(_KINDS[name], one.terms[name]) for name in OWN_TERMS)
+        + _compact(one.seller)
+        + _compact(one.buyer)
+        for one in settlements
+    ]
+    deadline = int(first.decision["deadline"])
+    return encode_call(
+        "Escrow", "releaseBatch", [_tuple("Terms", first.terms), deadline, items, skip]
+    )
+
+
+def share_release(settlements: list[Settlement]) -> bool:
+    """Whether one `release_batch_call` can carry all of these: everything goes to the buyer, seller
+    and buyer signed, and the trades differ in nothing but `OWN_TERMS` and the times that follow.
+
+    Contract wallets can't sign these; who is one is for the caller to know.
+    """
+    return (
+        bool(settlements)
+        and len({_common(one) for one in settlements}) == 1
+        and all(
+            int(one.decision["toBuyer"]) == int(one.terms["amount"])
+            and not one.decision["payArbiter"]
+            and one.seller
+            and one.buyer
+            for one in settlements
+        )
+    )
+
+
+def _common(one: Settlement) -> tuple[Any, ...]:
+    terms, pay_by = one.terms, int(one.terms["payBy"])
+    later = [
+        int(at) - pay_by for at in (terms["resolveBy"], terms["sunset"], one.decision["deadline"])
+    ]
+    own = (*OWN_TERMS, "resolveBy", "sunset")
+    return (*later, *(_value(_KINDS[name], terms[name]) for name in _KINDS if name not in own))
+
+
+def _compact(signature: str | None) -> tuple[bytes, bytes]:
+    """r, and s with the parity of the point in its highest bit (EIP-2098)."""
+    raw = _raw(signature)
+    if len(raw) != 65 or raw[64] not in (27, 28) or raw[32] >> 7:
+        raise ValueError(f"{signature} is no signature of r, low s and v = 27 or 28")
+    return raw[:32], bytes([raw[32] | (raw[64] - 27) << 7]) + raw[33:64]
 
 
 def sunset_call(terms: dict[str, Any]) -> str:

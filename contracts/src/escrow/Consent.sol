@@ -18,12 +18,12 @@ abstract contract Consent is IEscrow, IEscrowErrors, EIP712, ReentrancyGuardTran
     }
 
     /// @notice EIP-712 struct hash of the terms: the trade's id.
-    function tradeIdOf(Terms calldata terms) external pure returns (bytes32) {
+    function tradeIdOf(Terms memory terms) external pure returns (bytes32) {
         return TradeHash.terms(terms);
     }
 
     /// @notice EIP-712 struct hash of an authority, the key of `usedOf`.
-    function authorityHashOf(OrderAuthority calldata authority) external pure returns (bytes32) {
+    function authorityHashOf(OrderAuthority memory authority) external pure returns (bytes32) {
         return TradeHash.authority(authority);
     }
 

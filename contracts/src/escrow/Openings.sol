@@ -32,7 +32,7 @@ abstract contract Openings is Trades {
     /// @notice Locks the seller's coins for one trade. Anyone may relay unless the authority names an opener.
     /// @param sellerSig seller's signature of `authority`; may be empty when the seller calls
     /// @return tradeId struct hash of `terms`
-    function open(Terms calldata terms, OrderAuthority calldata authority, bytes calldata sellerSig)
+    function open(Terms memory terms, OrderAuthority memory authority, bytes calldata sellerSig)
         external
         nonReentrant
         returns (bytes32 tradeId)
@@ -50,7 +50,7 @@ abstract contract Openings is Trades {
 
     /// @notice Ends an authority: no further trade can be opened with it; open trades are untouched.
     /// @param ownerSig owner's signature of `RevokeAuthority`; may be empty when the owner calls
-    function revokeAuthority(OrderAuthority calldata authority, bytes calldata ownerSig) external {
+    function revokeAuthority(OrderAuthority memory authority, bytes calldata ownerSig) external {
         bytes32 authorityHash = TradeHash.authority(authority);
         _requireAct(authority.owner, TradeHash.act(TradeHash.REVOKE, authorityHash), ownerSig);
         usedOf[authorityHash] = type(uint256).max;
@@ -59,14 +59,14 @@ abstract contract Openings is Trades {
 
     /// @dev Checks the terms and takes the trade's id, before any coins move.
     /// @param authorityHash zero when the coins come from a wallet
-    function _begin(Terms calldata terms, bytes32 authorityHash) internal returns (bytes32 tradeId) {
+    function _begin(Terms memory terms, bytes32 authorityHash) internal returns (bytes32 tradeId) {
         tradeId = TradeHash.terms(terms);
         if (statusOf[tradeId] != Status.NONE) revert AlreadyUsed(tradeId);
         _checkParties(terms);
         _checkMoney(terms);
         _checkTimes(terms);
         statusOf[tradeId] = Status.OPEN;
-        emit Opened(tradeId, terms.seller, terms.buyer, authorityHash, terms);
+        _announce(terms, tradeId, authorityHash);
     }
 
     function _balance(address token) internal view returns (uint256) {
@@ -74,12 +74,25 @@ abstract contract Openings is Trades {
     }
 
     /// @dev Refuses tokens that keep a part of what is transferred: the escrow would owe what it hasn't got.
-    function _requireReceived(Terms calldata t, uint256 before) internal view {
+    function _requireReceived(Terms memory t, uint256 before) internal view {
         uint256 received = _balance(t.token) - before;
         if (received != t.amount) revert InexactTransfer(t.amount, received);
     }
 
-    function _checkParties(Terms calldata t) private pure {
+    /// @dev Emits `Opened` from where the terms lie; the word before them lends its place to the authority.
+    function _announce(Terms memory t, bytes32 tradeId, bytes32 authorityHash) private {
+        bytes32 topic = Opened.selector;
+        (address seller, address buyer) = (t.seller, t.buyer);
+        assembly ("memory-safe") {
+            let before := sub(t, 32)
+            let lent := mload(before)
+            mstore(before, authorityHash)
+            log4(before, 480, topic, tradeId, seller, buyer)
+            mstore(before, lent)
+        }
+    }
+
+    function _checkParties(Terms memory t) private pure {
         if (t.seller == address(0)) revert BadTerms("seller");
         if (t.buyer == address(0) || t.buyer == t.seller) revert BadTerms("buyer");
         if (!_isThird(t, t.arbiter)) revert BadTerms("arbiter");
@@ -87,18 +100,18 @@ abstract contract Openings is Trades {
     }
 
     /// @dev Somebody, and neither of the two parties: one key must never be two of the three signers.
-    function _isThird(Terms calldata t, address who) private pure returns (bool) {
+    function _isThird(Terms memory t, address who) private pure returns (bool) {
         return who != address(0) && who != t.seller && who != t.buyer;
     }
 
-    function _checkMoney(Terms calldata t) private view {
+    function _checkMoney(Terms memory t) private view {
         if (t.amount == 0) revert BadTerms("amount");
         if (_exceeds(t.fee, t.amount, FEE_CAP_BPS)) revert BadTerms("fee");
         if (_exceeds(t.arbiterFee, t.amount, ARBITER_FEE_CAP_BPS)) revert BadTerms("arbiterFee");
         if (t.fee != 0 && (t.feeTo == address(0) || t.feeTo == address(this))) revert BadTerms("feeTo");
     }
 
-    function _checkTimes(Terms calldata t) private view {
+    function _checkTimes(Terms memory t) private view {
         if (t.payBy <= block.timestamp) revert BadTerms("payBy");
         if (t.resolveBy <= t.payBy) revert BadTerms("resolveBy");
         if (t.sunset <= t.resolveBy || t.sunset > block.timestamp + LONGEST_LIFE) revert BadTerms("sunset");
@@ -107,7 +120,7 @@ abstract contract Openings is Trades {
         }
     }
 
-    function _requireInside(Terms calldata t, OrderAuthority calldata a) private view {
+    function _requireInside(Terms memory t, OrderAuthority memory a) private view {
         if (a.owner != t.seller) revert OutsideAuthority("owner");
         if (a.token != t.token) revert OutsideAuthority("token");
         if (a.arbiter != t.arbiter) revert OutsideAuthority("arbiter");
@@ -121,7 +134,7 @@ abstract contract Openings is Trades {
         _requireTimesInside(t, a);
     }
 
-    function _requireTimesInside(Terms calldata t, OrderAuthority calldata a) private view {
+    function _requireTimesInside(Terms memory t, OrderAuthority memory a) private view {
         if (block.timestamp > a.deadline) revert DeadlinePassed(a.deadline);
         if (t.payBy > block.timestamp + a.payWindow) revert OutsideAuthority("payWindow");
         if (t.resolveBy != uint256(t.payBy) + a.resolveWindow) revert OutsideAuthority("resolveWindow");

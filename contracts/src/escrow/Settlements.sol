@@ -20,8 +20,8 @@ abstract contract Settlements is Trades {
     /// @notice Executes a decision that two of the three parties agree on; the caller counts as one.
     /// @param sellerSig,buyerSig,arbiterSig signatures of `Settle`; empty where a party did not sign
     function settle(
-        Terms calldata terms,
-        Decision calldata decision,
+        Terms memory terms,
+        Decision memory decision,
         bytes calldata sellerSig,
         bytes calldata buyerSig,
         bytes calldata arbiterSig
@@ -43,14 +43,33 @@ abstract contract Settlements is Trades {
         for (uint256 i = 0; i < settlements.length; i++) {
             if (_settleInto(book, settlements[i], skip)) settled++;
         }
-        for (uint256 i = 0; i < book.count; i++) {
-            (address token, address payee) = (book.tokens[i], book.payees[i]);
-            _pay(token, payee, Netting.take(token, payee));
+        _payBook(book);
+    }
+
+    /// @notice Executes many full releases that seller and buyer signed with keys, for about half the calldata
+    /// of `settleBatch`. What trades have in common is stated once.
+    /// @param common the terms of any of the trades. Each has its own salt, seller, buyer, amount, fee and
+    /// `payBy` from its element; `resolveBy` and `sunset` are as long after `payBy` as they are here.
+    /// @param deadline that of the decision about the trade whose terms `common` is; in the others' decisions
+    /// it is as long after `payBy` as in this one
+    /// @param skip whether one that can't be executed is passed over (with a `Skipped`) or reverts all
+    /// @return settled how many were executed
+    function releaseBatch(Terms memory common, uint40 deadline, Release[] calldata releases, bool skip)
+        external
+        nonReentrant
+        returns (uint256 settled)
+    {
+        Netting.Book memory book = Netting.book(releases.length + 1);
+        Decision memory decision = Decision(0, false, deadline);
+        for (uint256 i = 0; i < releases.length; i++) {
+            _adapt(common, decision, releases[i]);
+            if (_releaseInto(book, common, decision, releases[i], skip)) settled++;
         }
+        _payBook(book);
     }
 
     /// @notice Pays out the agreed split of a paid trade that nobody decided in time. Anyone may call.
-    function splitAtSunset(Terms calldata terms) external nonReentrant {
+    function splitAtSunset(Terms memory terms) external nonReentrant {
         bytes32 tradeId = TradeHash.terms(terms);
         _requireStatus(tradeId, Status.PAID);
         if (block.timestamp <= terms.sunset) revert TooEarly(terms.sunset);
@@ -63,39 +82,92 @@ abstract contract Settlements is Trades {
     }
 
     /// @notice The third signer at this moment: the arbiter, or after `resolveBy` the backup.
-    function arbiterNow(Terms calldata terms) public view returns (address) {
+    function arbiterNow(Terms memory terms) public view returns (address) {
         return block.timestamp > terms.resolveBy ? terms.backupArbiter : terms.arbiter;
     }
 
     function _settleInto(Netting.Book memory book, Settlement calldata one, bool skip) private returns (bool) {
-        bytes32 tradeId = TradeHash.terms(one.terms);
-        bytes memory why =
-            _refusal(one.terms, tradeId, one.decision, one.sellerSig, one.buyerSig, one.arbiterSig);
+        (Terms memory terms, Decision memory decision) = (one.terms, one.decision);
+        bytes32 tradeId = TradeHash.terms(terms);
+        bytes memory why = _refusal(terms, tradeId, decision, one.sellerSig, one.buyerSig, one.arbiterSig);
+        return _closeInto(book, terms, tradeId, decision, why, skip);
+    }
+
+    function _releaseInto(
+        Netting.Book memory book,
+        Terms memory terms,
+        Decision memory decision,
+        Release calldata one,
+        bool skip
+    ) private returns (bool) {
+        bytes32 tradeId = TradeHash.terms(terms);
+        bytes memory why = _obstacle(terms, tradeId, decision);
+        if (why.length == 0) {
+            bytes32 digest = _hashTypedDataV4(TradeHash.settle(tradeId, decision));
+            if (!Signatures.isByKey(terms.seller, digest, one.sellerR, one.sellerVs)) {
+                why = abi.encodeWithSelector(BadSignature.selector, terms.seller);
+            } else if (!Signatures.isByKey(terms.buyer, digest, one.buyerR, one.buyerVs)) {
+                why = abi.encodeWithSelector(BadSignature.selector, terms.buyer);
+            }
+        }
+        return _closeInto(book, terms, tradeId, decision, why, skip);
+    }
+
+    /// @dev Gives the terms and the decision of the last trade what is this one's own. Times that wrap
+    /// around make terms that nobody opened.
+    function _adapt(Terms memory t, Decision memory d, Release calldata one) private pure {
+        (t.salt, t.seller, t.buyer, t.amount, t.fee) = (one.salt, one.seller, one.buyer, one.amount, one.fee);
+        d.toBuyer = one.amount;
+        unchecked {
+            uint40 later = one.payBy - t.payBy;
+            (t.payBy, t.resolveBy, t.sunset) = (t.payBy + later, t.resolveBy + later, t.sunset + later);
+            d.deadline += later;
+        }
+    }
+
+    /// @param why the encoded error that forbids this settlement; empty if nothing does
+    function _closeInto(
+        Netting.Book memory book,
+        Terms memory terms,
+        bytes32 tradeId,
+        Decision memory decision,
+        bytes memory why,
+        bool skip
+    ) private returns (bool) {
         if (why.length != 0 && skip) {
             emit Skipped(tradeId, why);
             return false;
         }
         _revertWith(why);
-        Split.Shares memory shares = _close(one.terms, tradeId, one.decision);
-        _oweShares(book, one.terms, shares);
+        _oweShares(book, terms, _close(terms, tradeId, decision));
         return true;
     }
 
-    /// @return why the encoded error that forbids this settlement; empty if nothing does
-    function _refusal(
-        Terms calldata terms,
-        bytes32 tradeId,
-        Decision calldata decision,
-        bytes calldata sellerSig,
-        bytes calldata buyerSig,
-        bytes calldata arbiterSig
-    ) private view returns (bytes memory why) {
+    /// @return why the encoded error that forbids this settlement whoever signed it; empty if nothing does
+    function _obstacle(Terms memory terms, bytes32 tradeId, Decision memory decision)
+        private
+        view
+        returns (bytes memory why)
+    {
         Status status = statusOf[tradeId];
         if (!_isLive(status)) return abi.encodeWithSelector(WrongStatus.selector, tradeId, status);
         if (decision.toBuyer > terms.amount) return abi.encodeWithSelector(BadTerms.selector, "toBuyer");
         if (block.timestamp > decision.deadline) {
             return abi.encodeWithSelector(DeadlinePassed.selector, decision.deadline);
         }
+    }
+
+    /// @return why the encoded error that forbids this settlement; empty if nothing does
+    function _refusal(
+        Terms memory terms,
+        bytes32 tradeId,
+        Decision memory decision,
+        bytes calldata sellerSig,
+        bytes calldata buyerSig,
+        bytes calldata arbiterSig
+    ) private view returns (bytes memory why) {
+        why = _obstacle(terms, tradeId, decision);
+        if (why.length != 0) return why;
         bytes32 digest = _hashTypedDataV4(TradeHash.settle(tradeId, decision));
         address arbiter = arbiterNow(terms);
         uint256 seller = _voice(terms.seller, digest, sellerSig);
@@ -118,7 +190,7 @@ abstract contract Settlements is Trades {
         return Signatures.isBy(party, digest, signature) ? 1 : WRONG;
     }
 
-    function _close(Terms calldata terms, bytes32 tradeId, Decision calldata decision)
+    function _close(Terms memory terms, bytes32 tradeId, Decision memory decision)
         private
         returns (Split.Shares memory shares)
     {
@@ -127,18 +199,25 @@ abstract contract Settlements is Trades {
         emit Settled(tradeId, decision.toBuyer, shares.feeTo, shares.arbiter);
     }
 
-    function _payShares(Terms calldata t, Split.Shares memory shares) private {
+    function _payShares(Terms memory t, Split.Shares memory shares) private {
         if (shares.buyer != 0) _pay(t.token, vaultOf(t.buyer), shares.buyer);
         if (shares.seller != 0) _pay(t.token, vaultOf(t.seller), shares.seller);
         _pay(t.token, t.feeTo, shares.feeTo);
         _pay(t.token, arbiterNow(t), shares.arbiter);
     }
 
-    function _oweShares(Netting.Book memory book, Terms calldata t, Split.Shares memory shares) private {
+    function _oweShares(Netting.Book memory book, Terms memory t, Split.Shares memory shares) private {
         if (shares.buyer != 0) book.owe(t.token, vaultOf(t.buyer), shares.buyer);
         if (shares.seller != 0) book.owe(t.token, vaultOf(t.seller), shares.seller);
         book.owe(t.token, t.feeTo, shares.feeTo);
         book.owe(t.token, arbiterNow(t), shares.arbiter);
+    }
+
+    function _payBook(Netting.Book memory book) private {
+        for (uint256 i = 0; i < book.count; i++) {
+            (address token, address payee) = (book.tokens[i], book.payees[i]);
+            _pay(token, payee, Netting.take(token, payee));
+        }
     }
 
     function _revertWith(bytes memory why) private pure {

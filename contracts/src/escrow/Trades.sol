@@ -12,7 +12,7 @@ abstract contract Trades is Payouts {
     /// @notice The buyer states that the money is on its way; from here only signatures or the sunset
     /// move the coins.
     /// @param buyerSig buyer's signature of `MarkPaid`; may be empty when the buyer calls
-    function markPaid(Terms calldata terms, bytes calldata buyerSig) external {
+    function markPaid(Terms memory terms, bytes calldata buyerSig) external {
         bytes32 tradeId = TradeHash.terms(terms);
         _requireStatus(tradeId, Status.OPEN);
         if (block.timestamp > terms.payBy) revert DeadlinePassed(terms.payBy);
@@ -23,7 +23,7 @@ abstract contract Trades is Payouts {
 
     /// @notice The buyer gives up the trade, at any time while it is live: everything returns to the seller.
     /// @param buyerSig buyer's signature of `Cancel`; may be empty when the buyer calls
-    function cancel(Terms calldata terms, bytes calldata buyerSig) external nonReentrant {
+    function cancel(Terms memory terms, bytes calldata buyerSig) external nonReentrant {
         bytes32 tradeId = TradeHash.terms(terms);
         Status status = statusOf[tradeId];
         if (!_isLive(status)) revert WrongStatus(tradeId, status);
@@ -34,7 +34,7 @@ abstract contract Trades is Payouts {
     }
 
     /// @notice Returns the coins of a trade that was not marked paid in time. Anyone may call.
-    function expire(Terms calldata terms) external nonReentrant {
+    function expire(Terms memory terms) external nonReentrant {
         bytes32 tradeId = TradeHash.terms(terms);
         _requireStatus(tradeId, Status.OPEN);
         if (block.timestamp <= terms.payBy) revert TooEarly(terms.payBy);

@@ -27,7 +27,7 @@ abstract contract WalletOpenings is Openings {
     /// @notice Locks coins that the seller has allowed this contract to take, or the value sent along.
     /// @param sellerSig seller's signature of `Open`; may be empty when the seller calls
     /// @return tradeId struct hash of `terms`
-    function openFromWallet(Terms calldata terms, bytes calldata sellerSig)
+    function openFromWallet(Terms memory terms, bytes calldata sellerSig)
         external
         payable
         nonReentrant
@@ -40,7 +40,7 @@ abstract contract WalletOpenings is Openings {
     /// @dev A permit that fails is passed over: somebody may have used it already, and then the
     /// allowance is there; if it is not, the transfer fails.
     function openWithPermit(
-        Terms calldata terms,
+        Terms memory terms,
         bytes calldata sellerSig,
         uint256 permitDeadline,
         uint8 v,
@@ -55,7 +55,7 @@ abstract contract WalletOpenings is Openings {
     /// @notice Locks coins by one Permit2 signature that names this contract as spender and the terms as
     /// witness. Anyone may relay it.
     /// @param nonce,deadline those of the seller's Permit2 signature; its permitted amount is the trade's
-    function openWithPermit2(Terms calldata terms, uint256 nonce, uint256 deadline, bytes calldata sellerSig)
+    function openWithPermit2(Terms memory terms, uint256 nonce, uint256 deadline, bytes calldata sellerSig)
         external
         nonReentrant
         returns (bytes32 tradeId)
@@ -73,7 +73,7 @@ abstract contract WalletOpenings is Openings {
         _requireReceived(terms, before);
     }
 
-    function _openFromWallet(Terms calldata terms, bytes calldata sellerSig) private returns (bytes32 tradeId) {
+    function _openFromWallet(Terms memory terms, bytes calldata sellerSig) private returns (bytes32 tradeId) {
         tradeId = _begin(terms, bytes32(0));
         _requireAct(terms.seller, TradeHash.act(TradeHash.OPEN, tradeId), sellerSig);
         uint256 due = terms.token == address(0) ? terms.amount : 0;

@@ -97,6 +97,22 @@ interface IEscrow {
         bytes arbiterSig;
     }
 
+    /// @notice One element of a batch of full releases: what is its own of the terms, and two signatures of
+    /// keys over the `Settle` that gives everything to the buyer, compact as in EIP-2098.
+    /// @param sellerVs,buyerVs the parity of the point in the highest bit, s in the others
+    struct Release {
+        bytes32 salt;
+        address seller;
+        address buyer;
+        uint128 amount;
+        uint128 fee;
+        uint40 payBy;
+        bytes32 sellerR;
+        bytes32 sellerVs;
+        bytes32 buyerR;
+        bytes32 buyerVs;
+    }
+
     /// @notice An order to pay a credit elsewhere, for a payee that the token refuses to pay.
     /// @param creditor whom the credit belongs to: an account, or a trader's vault
     /// @param to where the coins go instead

@@ -20,17 +20,30 @@ library Signatures {
         return signer.code.length != 0 && _walletAgrees(signer, digest, signature);
     }
 
+    /// @notice The same for a key alone, whose signature is compact: two words, as in EIP-2098.
+    /// @param vs the parity of the point in the highest bit, s in the others
+    function isByKey(address signer, bytes32 digest, bytes32 r, bytes32 vs) internal view returns (bool) {
+        uint256 s = uint256(vs) & (2 ** 255 - 1);
+        return signer != address(0) && _recovered(digest, 27 + (uint256(vs) >> 255), r, s) == signer;
+    }
+
+    function _recovered(bytes32 digest, bytes calldata signature) private view returns (address) {
+        (bytes32 r, bytes32 s) = (bytes32(signature[:32]), bytes32(signature[32:64]));
+        return _recovered(digest, uint8(signature[64]), r, uint256(s));
+    }
+
     /// @return signer who signed r, s, v; zero for a high s, a v other than 27 and 28, or no point of the curve
-    function _recovered(bytes32 digest, bytes calldata signature) private view returns (address signer) {
-        uint256 half = HALF_ORDER;
+    function _recovered(bytes32 digest, uint256 v, bytes32 r, uint256 s) private view returns (address signer) {
+        if (s > HALF_ORDER) return address(0);
         assembly ("memory-safe") {
             let words := mload(0x40)
             mstore(words, digest)
-            mstore(add(words, 32), byte(0, calldataload(add(signature.offset, 64))))
-            calldatacopy(add(words, 64), signature.offset, 64)
+            mstore(add(words, 32), v)
+            mstore(add(words, 64), r)
+            mstore(add(words, 96), s)
             // The precompile returns nothing for a signature that is none: then zero stays here.
             mstore(0, 0)
-            if iszero(gt(mload(add(words, 96)), half)) { pop(staticcall(gas(), 1, words, 128, 0, 32)) }
+            pop(staticcall(gas(), 1, words, 128, 0, 32))
             signer := mload(0)
         }
     }

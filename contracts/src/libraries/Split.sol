@@ -18,7 +18,7 @@ library Split {
     /// amount together) keep every subtraction above zero.
     /// @param toBuyer gross share of the buyer, at most `t.amount`
     /// @param arbiterFee zero unless the decision pays the arbiter
-    function shares(IEscrow.Terms calldata t, uint128 toBuyer, uint128 arbiterFee)
+    function shares(IEscrow.Terms memory t, uint128 toBuyer, uint128 arbiterFee)
         internal
         pure
         returns (Shares memory s)

@@ -41,29 +41,29 @@ library TradeHash {
         "Redirect(address token,address creditor,address to,uint256 amount,uint256 nonce,uint40 deadline)"
     );
 
-    /// @dev Hashes the words as they came. Opening reads every field, which refuses words out of range, so
-    /// no id but that of well-formed terms ever names a trade.
-    function terms(IEscrow.Terms calldata t) internal pure returns (bytes32 id) {
-        bytes32 typeHash = TERMS;
+    function terms(IEscrow.Terms memory t) internal pure returns (bytes32) {
+        uint256 start;
         assembly ("memory-safe") {
-            let words := mload(0x40)
-            mstore(words, typeHash)
-            calldatacopy(add(words, 32), t, 448)
-            id := keccak256(words, 480)
+            start := t
         }
+        return _hash(TERMS, start, 14);
     }
 
-    function authority(IEscrow.OrderAuthority calldata a) internal pure returns (bytes32) {
-        return keccak256(abi.encode(AUTHORITY, a));
+    function authority(IEscrow.OrderAuthority memory a) internal pure returns (bytes32) {
+        uint256 start;
+        assembly ("memory-safe") {
+            start := a
+        }
+        return _hash(AUTHORITY, start, 17);
     }
 
-    function settle(bytes32 tradeId, IEscrow.Decision calldata d) internal pure returns (bytes32 hash) {
+    function settle(bytes32 tradeId, IEscrow.Decision memory d) internal pure returns (bytes32 hash) {
         bytes32 typeHash = SETTLE;
         assembly ("memory-safe") {
             let words := mload(0x40)
             mstore(words, typeHash)
             mstore(add(words, 32), tradeId)
-            calldatacopy(add(words, 64), d, 96)
+            mcopy(add(words, 64), d, 96)
             hash := keccak256(words, 160)
         }
     }
@@ -75,5 +75,16 @@ library TradeHash {
     /// @dev For the acts that name nothing but one hashed struct: OPEN, MARK_PAID, CANCEL, REVOKE.
     function act(bytes32 typeHash, bytes32 subject) internal pure returns (bytes32) {
         return keccak256(abi.encode(typeHash, subject));
+    }
+
+    /// @dev Hashes a struct where it lies; the word before it lends its place to the type's hash.
+    function _hash(bytes32 typeHash, uint256 start, uint256 words) private pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            let before := sub(start, 32)
+            let lent := mload(before)
+            mstore(before, typeHash)
+            hash := keccak256(before, mul(add(words, 1), 32))
+            mstore(before, lent)
+        }
     }
 }

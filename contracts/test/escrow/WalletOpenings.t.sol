@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {TestUSDT} from "../../src/demo/TestUSDT.sol";
 import {IEscrow} from "../../src/interfaces/IEscrow.sol";
 import {IEscrowErrors} from "../../src/interfaces/IEscrowErrors.sol";
 import {IEscrowEvents} from "../../src/interfaces/IEscrowEvents.sol";
@@ -40,6 +41,15 @@ contract WalletOpeningsTest is EscrowTestBase {
         bytes memory sig = sign(SELLER_KEY, actHash("Open", t));
         vm.prank(stranger);
         status(escrow.openFromWallet(t, sig), IEscrow.Status.OPEN);
+    }
+
+    function test_an_allowance_that_is_too_small_opens_nothing() public {
+        IEscrow.Terms memory t = someTerms();
+        allow(AMOUNT - 1);
+        vm.prank(seller);
+        vm.expectRevert(abi.encodeWithSelector(TestUSDT.AllowanceTooLow.selector, AMOUNT - 1, AMOUNT));
+        escrow.openFromWallet(t, "");
+        status(escrow.tradeIdOf(t), IEscrow.Status.NONE);
     }
 
     function test_an_allowance_alone_opens_nothing() public {

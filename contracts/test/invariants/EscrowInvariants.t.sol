@@ -41,7 +41,7 @@ contract EscrowInvariants {
 
     /// @dev Openings stand twice, so that there is always something to close.
     function acts() private pure returns (bytes4[] memory all) {
-        all = new bytes4[](27);
+        all = new bytes4[](29);
         all[0] = all[1] = EscrowHandler.openFromVault.selector;
         all[2] = all[3] = EscrowHandler.openFromWallet.selector;
         all[4] = all[5] = EscrowHandler.markPaid.selector;
@@ -66,6 +66,7 @@ contract EscrowInvariants {
         all[24] = Attacker.actForAnother.selector;
         all[25] = Attacker.takeACredit.selector;
         all[26] = Attacker.armReentrancy.selector;
+        all[27] = all[28] = EscrowHandler.releaseBatch.selector;
     }
 
     // ── money ──────────────────────────────────────────────────────────────────────────────────
@@ -208,9 +209,9 @@ contract EscrowInvariants {
                 }
             }
         }
-        string[20] memory names = [
+        string[21] memory names = [
             "openFromVault", "openAgain", "openFromWallet", "revoke", "markPaid", "cancel", "expire", "splitAtSunset",
-            "settle", "settleBatch", "withdrawCredit", "redirectCredit", "withdrawFromVault", "exitFromVault", "pass",
+            "settle", "settleBatch", "releaseBatch", "withdrawCredit", "redirectCredit", "withdrawFromVault", "exitFromVault", "pass",
             "changeMoods", "donate", "openInTaxedToken", "armReentrancy", "attack"
         ];
         for (uint256 i = 0; i < names.length; i++) {

@@ -11,6 +11,10 @@ contract SignaturesTest is EscrowTestBase {
         return Signatures.isBy(signer, digest, signature);
     }
 
+    function isByKey(address signer, bytes32 digest, bytes32 r, bytes32 vs) external view returns (bool) {
+        return Signatures.isByKey(signer, digest, r, vs);
+    }
+
     function testFuzz_a_key_signs_for_itself_and_for_nobody_else(uint256 key, bytes32 digest, address other) public view {
         key = 1 + key % (CURVE_ORDER - 1);
         bytes memory sig = signed(key, digest);
@@ -30,6 +34,22 @@ contract SignaturesTest is EscrowTestBase {
         no(seller, digest, abi.encodePacked(r, s));
         no(seller, digest, abi.encodePacked(r, s, good, uint8(0)));
         no(seller, digest, "");
+    }
+
+    function testFuzz_a_key_signs_in_two_words_what_it_signs_in_three(uint256 key, bytes32 digest, address other)
+        public
+        view
+    {
+        key = 1 + key % (CURVE_ORDER - 1);
+        (bytes32 r, bytes32 vs) = compact(signed(key, digest));
+        eq(this.isByKey(vm.addr(key), digest, r, vs) ? 1 : 0, 1, "signer");
+        eq(this.isByKey(other, digest, r, vs) ? 1 : 0, other == vm.addr(key) ? 1 : 0, "other");
+        eq(this.isByKey(vm.addr(key), digest, r, vs ^ bytes32(uint256(1) << 255)) ? 1 : 0, 0, "other parity");
+        eq(this.isByKey(vm.addr(key), keccak256(abi.encode(digest)), r, vs) ? 1 : 0, 0, "other digest");
+    }
+
+    function test_nobody_signs_in_two_words() public view {
+        eq(this.isByKey(address(0), keccak256("x"), 0, 0) ? 1 : 0, 0, "no point of the curve");
     }
 
     function test_nobody_is_not_a_signer() public view {

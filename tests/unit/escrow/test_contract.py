@@ -1,5 +1,7 @@
 """Calldata, topics, error names and addresses, worked out without a node."""
 
+from dataclasses import replace
+
 import pytest
 from web3 import Web3
 from web3.exceptions import ContractCustomError, ContractLogicError
@@ -31,6 +33,7 @@ TERMS = typed(
     },
 )["message"]
 SIGNATURE = "0x" + "ab" * 65
+KEY_SIGNATURE = "0x" + "0b" * 32 + "1c" * 33
 
 
 def decoded(data: str) -> tuple[str, dict[str, object]]:
@@ -64,6 +67,52 @@ def test_a_batch_carries_each_settlement_with_its_signatures() -> None:
     assert first == second
     assert (first["buyerSig"], first["arbiterSig"]) == (b"", bytes.fromhex(SIGNATURE[2:]))
     assert arguments["skip"] is True
+
+
+def full_release(number: int, pay_by: int = 1_700_000_000) -> contract.Settlement:
+    later = pay_by - int(TERMS["payBy"])
+    own = {"salt": "0x" + number.to_bytes(32, "big").hex(), "payBy": pay_by}
+    times = {name: int(TERMS[name]) + later for name in ("resolveBy", "sunset")}
+    terms = TERMS | own | times
+    decision = {"toBuyer": "100", "payArbiter": False, "deadline": terms["sunset"]}
+    return contract.Settlement(terms, decision, seller=KEY_SIGNATURE, buyer=KEY_SIGNATURE)
+
+
+def test_full_releases_state_once_what_they_have_in_common() -> None:
+    all_of_them = [full_release(1), full_release(2, 1_700_000_900)]
+    name, arguments = decoded(contract.release_batch_call(all_of_them, skip=True))
+    assert name == "releaseBatch"
+    assert arguments["common"]["arbiter"] == Web3.to_checksum_address("0x" + "04" * 20)  # type: ignore[index]
+    assert arguments["deadline"] == 1_720_000_000
+    second = arguments["releases"][1]  # type: ignore[index]
+    assert (second["amount"], second["payBy"]) == (100, 1_700_000_900)
+    assert second["sellerR"] == bytes.fromhex("0b" * 32)
+    assert second["buyerVs"] == bytes([0x80 | 0x1C]) + bytes.fromhex("1c" * 31)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(full_release(2), buyer=None),
+        replace(full_release(2), decision=full_release(2).decision | {"toBuyer": 99}),
+        replace(full_release(2), decision=full_release(2).decision | {"payArbiter": True}),
+        replace(full_release(2), decision=full_release(2).decision | {"deadline": 1_720_000_001}),
+        replace(full_release(2), terms=full_release(2).terms | {"arbiter": ADDRESS}),
+        replace(full_release(2), terms=full_release(2).terms | {"payBy": 1_700_000_001}),
+    ],
+)
+def test_what_differs_in_more_goes_in_no_batch_of_releases(other: contract.Settlement) -> None:
+    assert contract.share_release([full_release(1), full_release(2)])
+    assert not contract.share_release([full_release(1), other])
+    with pytest.raises(ValueError, match="no full releases"):
+        contract.release_batch_call([full_release(1), other], skip=True)
+    assert not contract.share_release([])
+
+
+def test_a_release_needs_signatures_of_keys() -> None:
+    odd = replace(full_release(1), seller=SIGNATURE)
+    with pytest.raises(ValueError, match="no signature of r, low s"):
+        contract.release_batch_call([odd], skip=False)
 
 
 def test_the_split_at_the_sunset_needs_no_signature() -> None:
