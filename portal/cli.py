@@ -1,5 +1,6 @@
 """The command `portal`. Each subcommand imports its part only when it is called."""
 
+import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -61,8 +62,11 @@ def main() -> None:
 @main.command()
 @click.option("--verbose", is_flag=True, help="Show the database's and the chain's log too.")
 @click.option("--fresh", is_flag=True, help="Put the data of earlier runs aside and start anew.")
-def run(verbose: bool, fresh: bool) -> None:
+@click.option("--safe-mode", is_flag=True, help="Load the bundled plugins alone.")
+def run(verbose: bool, fresh: bool, safe_mode: bool) -> None:
     """Start everything on this machine: database, chain, prices and every role."""
+    if safe_mode:  # Every role is a process of its own, and reads its settings by itself.
+        os.environ["PLUGINS_SAFE_MODE"] = "1"
     settings = load_settings()
     sys.exit(import_module("portal.run.main").main(settings, verbose=verbose, fresh=fresh))
 

@@ -194,7 +194,11 @@ class Settings(BaseSettings):
     sweep_seconds: Seconds = Field(1.0, description="How often clearing, escrow and timers run")
 
     plugins_allowed: str = Field(
-        "sepa,maker_taker,regional_rules", description="Entry points that may be loaded"
+        "sepa,maker_taker,regional_rules",
+        description="Entry points that may be loaded; name@sha256:… also pins its package's files",
+    )
+    plugins_safe_mode: bool = Field(
+        False, description="Load the bundled plugins alone, whatever is allowed"
     )
     screening_threshold: int = Field(
         88,

@@ -6,7 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal.core.db import Database
 from portal.core.settings import Settings
 from portal.plugin_host import settings_store
-from portal.plugin_host.host import PluginHost, allowed_plugins
+from portal.plugin_host.host import PluginHost, allowed_names
 from portal.plugin_host.loading import LoadedPlugin, kind_of
 
 
@@ -46,5 +46,5 @@ def _disabled(database: Database) -> set[str] | None:
 
 
 def _failed(settings: Settings, host: PluginHost) -> list[str]:
-    allowed = allowed_plugins(settings)
+    allowed = allowed_names(settings)
     return [p.name for p in host.plugins if p.reason and p.name in allowed]

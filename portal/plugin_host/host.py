@@ -44,10 +44,12 @@ class PluginHost:
         self, settings: Settings, database: Database, registry: Registry | None = None
     ) -> None:
         """Loads the plugins that PLUGINS_ALLOWED lists, unless given a `registry` of them."""
-        self._registry = registry or load_registry(allowed_plugins(settings))
+        self._registry = registry or load_registry(
+            allowed_plugins(settings), bundled_only=settings.plugins_safe_mode
+        )
         self._database = database
         for plugin in self._registry.plugins:
-            if plugin.reason and plugin.name in allowed_plugins(settings):
+            if plugin.reason and plugin.name in allowed_names(settings):
                 _log.error("plugin refused", plugin=plugin.name, reason=plugin.reason)
 
     @property
@@ -212,6 +214,11 @@ class PluginHost:
                 plugin = self._registry.plugin_of(provider.slug)
                 settings_store.remember(session, provider.slug, kind_of(provider), plugin)
             return settings_store.switches(session)
+
+
+def allowed_names(settings: Settings) -> list[str]:
+    """The entry points that may be loaded, without their pins."""
+    return [listed.partition("@")[0] for listed in allowed_plugins(settings)]
 
 
 def allowed_plugins(settings: Settings) -> list[str]:

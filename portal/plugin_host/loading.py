@@ -24,8 +24,10 @@ from portal.plugin_api import (
     ProviderSettings,
     hookspecs,
 )
+from portal.plugin_host.pins import FilesDiffer, files_hash
 
 GROUP = "otc_portal.plugins"
+OURS = "otc-portal"
 _SLUG = re.compile(r"[a-z][a-z0-9_]{1,39}")
 
 KINDS: dict[str, type[Provider]] = {
@@ -75,29 +77,43 @@ def kind_of(provider: Provider) -> str:
     return next(kind for kind, base in KINDS.items() if isinstance(provider, base))
 
 
-def load_registry(allowed: Sequence[str], found: Iterable[EntryPoint] | None = None) -> Registry:
-    """Load the allowed plugins in the order of the list; the others are listed, never imported."""
+def load_registry(
+    allowed: Sequence[str],
+    found: Iterable[EntryPoint] | None = None,
+    *,
+    bundled_only: bool = False,
+) -> Registry:
+    """Load the allowed plugins in the order of the list; the others are listed, never imported.
+
+    An entry of the list is a name, or `name@sha256:…` with the hash of its package's files
+    (`portal plugins check` tells it). `bundled_only`: no partner's plugin is loaded.
+    """
     by_name: dict[str, list[EntryPoint]] = {}
     for entry in entry_points(group=GROUP) if found is None else found:
         same = by_name.setdefault(entry.name, [])
         if all(_identity(entry) != _identity(other) for other in same):
             same.append(entry)
     registry = Registry()
-    for name in dict.fromkeys(allowed):
-        registry.add(_load_named(name, by_name.pop(name, [])))
+    for listed in dict.fromkeys(allowed):
+        name, _, pin = listed.partition("@")
+        registry.add(_load_named(name, by_name.pop(name, []), pin, bundled_only))
     for name, entries in sorted(by_name.items()):
         registry.add(_refused(_describe(name, entries), "not listed in PLUGINS_ALLOWED"))
     return registry
 
 
-def _load_named(name: str, entries: list[EntryPoint]) -> LoadedPlugin:
+def _load_named(name: str, entries: list[EntryPoint], pin: str, bundled_only: bool) -> LoadedPlugin:
     plugin = _describe(name, entries)
     if not entries:
         return _refused(plugin, "listed in PLUGINS_ALLOWED, but no installed package has it")
     if len(entries) > 1:
         sources = ", ".join(sorted(f"{_dist(e)} ({e.value})" for e in entries))
         return _refused(plugin, f"more than one package offers this name: {sources}")
+    if bundled_only and _dist(entries[0]) != OURS:
+        return _refused(plugin, "safe mode: the bundled plugins alone are loaded")
     try:
+        if pin:
+            _check_pin(entries[0], pin)
         return replace(plugin, providers=_providers(name, entries[0]))
     except PluginRefused as refusal:
         return _refused(plugin, str(refusal))
@@ -117,6 +133,18 @@ def _providers(name: str, entry: EntryPoint) -> tuple[Provider, ...]:
     if len(set(slugs)) != len(slugs):
         raise PluginRefused(f"it registers a slug twice: {', '.join(slugs)}")
     return tuple(providers)
+
+
+def _check_pin(entry: EntryPoint, pin: str) -> None:
+    """Before anything of it is imported."""
+    if entry.dist is None:
+        raise PluginRefused("it belongs to no package, so its files can't be vouched for")
+    try:
+        found = f"sha256:{files_hash(entry.dist)}"
+    except FilesDiffer as problem:
+        raise PluginRefused(str(problem)) from None
+    if found != pin:
+        raise PluginRefused(f"its files are not those that PLUGINS_ALLOWED names: {found}")
 
 
 def _check_version(wanted: object) -> None:

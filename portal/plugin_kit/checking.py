@@ -1,6 +1,5 @@
 """`portal plugins check`: is an installed plugin in order? A report for the operator to keep."""
 
-import hashlib
 import importlib.util
 import io
 import tempfile
@@ -14,6 +13,7 @@ from typing import Any
 from portal.core.errors import NotFound
 from portal.plugin_api import ComplianceRules, FeeModel, PaymentGateway, Provider
 from portal.plugin_host.loading import LoadedPlugin, kind_of, load_registry
+from portal.plugin_host.pins import FilesDiffer, files_hash
 
 # What pytest collects; the plugin is loaded there as the portal loads it.
 _MODULE = """\
@@ -89,16 +89,10 @@ def _load(name: str) -> LoadedPlugin:
 def _identity(plugin: LoadedPlugin) -> list[str]:
     lines = [f"{plugin.name}: {plugin.distribution} {plugin.version}".rstrip()]
     try:
-        record = (
-            distribution(plugin.distribution).read_text("RECORD") if plugin.distribution else None
-        )
-    except PackageNotFoundError:
-        record = None
-    if record:
-        lines.append(
-            f"  files    sha256:{hashlib.sha256(record.encode()).hexdigest()} (its RECORD)"
-        )
-    return lines
+        pin = f"sha256:{files_hash(distribution(plugin.distribution or 'none'))}"
+    except (PackageNotFoundError, FilesDiffer) as problem:
+        return [*lines, f"  files    not to be pinned: {problem}"]
+    return [*lines, f"  files    as installed; PLUGINS_ALLOWED may say {plugin.name}@{pin}"]
 
 
 def _provider(provider: Provider) -> list[str]:
