@@ -20,7 +20,7 @@ DATABASE = "portal"
 _MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 TUNING = {
     "shared_buffers": f"{min(_MEMORY // 4, 8 << 30) >> 20}MB",
-    "max_wal_size": "8GB",
+    "max_wal_size": "16GB",  # A checkpoint begins after half of it.
     "min_wal_size": "6GB",
     "checkpoint_timeout": "15min",
     # What a batch writes to the log goes to the disk while the rest of it is being written.

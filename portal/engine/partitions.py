@@ -106,19 +106,29 @@ def tidy(connection: Connection, today: int) -> list[str]:
 def _make(connection: Connection, part: Partition) -> None:
     """Made aside and attached: that waits for no reader, and no reader for it."""
     parent, child = sql.Identifier(part.table), sql.Identifier(part.name)
-    # While rows only come in there is nothing to clean; `tidy` does it once the day is over.
-    fill = sql.SQL(" WITH (fillfactor = {}, autovacuum_vacuum_insert_threshold = -1)").format(
-        sql.Literal(_FILL.get(part.table, 100))
-    )
+    options = sql.SQL(", ").join(map(sql.SQL, (*_options(part.table),)))
     with connection.transaction():
         connection.execute(
-            sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(child, parent) + fill
+            sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL) WITH ({})").format(
+                child, parent, options
+            )
         )
         connection.execute(
             sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
                 parent, child, sql.Literal(part.low), sql.Literal(part.high)
             )
         )
+
+
+def _options(table: str) -> Iterator[str]:
+    """How a day of a table is stored. What only comes in is cleaned and measured by `tidy`, once
+    the day is over: until then that would take from the engine's time and help nobody.
+    """
+    yield f"fillfactor = {_FILL.get(table, 100)}"
+    if table in _FILL:
+        yield "autovacuum_vacuum_insert_threshold = -1"
+    else:
+        yield "autovacuum_enabled = false"
 
 
 def _attached(connection: Connection) -> list[tuple[str, str, str]]:

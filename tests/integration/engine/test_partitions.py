@@ -109,7 +109,7 @@ def test_days_that_are_over_are_tidied_once(database_url: str, settings: Setting
             "SELECT reloptions, age(relfrozenxid) FROM pg_class WHERE relname = %s", (yesterday,)
         ).fetchone()
     assert row is not None
-    assert "autovacuum_vacuum_insert_threshold=-1" in row[0]
+    assert "autovacuum_enabled=false" in row[0]
     assert row[1] < 100
 
 
