@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -19,6 +20,7 @@ from portal.trades.models import Trade
 from portal.users.models import PaymentAccount, User
 from portal.users.payment_accounts import open_account
 
+_log = structlog.get_logger(__name__)
 _SEALED = ("account", "payer_name", "payer_account", "references", "text")
 
 
@@ -59,8 +61,20 @@ class Matcher:
         )
 
     def name_match(self, line: StatementLine, expected: rules.Expected) -> NameMatch:
-        """The payer's name against the buyer's legal name."""
-        return self.gateway.match_name(expected.payer_name, line.payer_name)
+        """The payer's name against the buyer's legal name.
+
+        A gateway that fails at it, or answers with anything else than a NameMatch, has not said
+        that the names agree: that counts as no match, which nobody can accept.
+        """
+        try:
+            answer: object = self.gateway.match_name(expected.payer_name, line.payer_name)
+        except Exception:
+            _log.exception("a gateway failed to compare names", gateway=self.gateway.slug)
+            return NameMatch.NO_MATCH
+        if isinstance(answer, NameMatch):
+            return answer
+        _log.error("a gateway's answer is no NameMatch", gateway=self.gateway.slug)
+        return NameMatch.NO_MATCH
 
     def _find(self, line: StatementLine) -> rules.Found:
         return rules.find(

@@ -1,5 +1,6 @@
 """Statements against trades in a real engine and a real database."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -240,6 +241,28 @@ def test_not_even_staff_accepts_what_must_never_be(world: World, change: dict[st
     with pytest.raises(Conflict):
         service.confirm_line(world.desk, line.id, 99)
     assert (world.lines()[0].state, world.trade(trade_id).state) == ("manual", "paid")
+
+
+def _raise(expected: str, given: str) -> Any:
+    raise RuntimeError("broken")
+
+
+@pytest.mark.parametrize(
+    "compare",
+    [_raise, *(lambda e, g, answer=answer: answer for answer in ("NMTC", "MTCH", None, True, 1))],
+)
+def test_a_gateway_that_says_no_proper_word_about_names_lets_nothing_through(
+    world: World, monkeypatch: pytest.MonkeyPatch, compare: Callable[[str, str], Any]
+) -> None:
+    """Even where the names are the same: what a broken plugin says is no agreement."""
+    trade_id = world.paid()
+    monkeypatch.setattr(type(world.host.gateway("sepa")), "match_name", staticmethod(compare))
+    assert world.bank_says(world.entry(trade_id)).states == {"manual": 1}
+    (line,) = world.lines()
+    assert line.name_match == "NMTC"
+    with pytest.raises(Conflict, match="never accepted"):
+        service.confirm_line(world.desk, line.id, 99)
+    assert world.trade(trade_id).state == "paid"
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
