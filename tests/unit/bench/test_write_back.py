@@ -36,6 +36,16 @@ def test_what_was_bytes_is_bytes_again(tmp_path: Path) -> None:
     assert found(tmp_path) == [4096, 0, 300]
 
 
+def test_of_two_at_once_the_first_sets_it_back(tmp_path: Path) -> None:
+    folder = place(tmp_path, 4096, 0, 300)
+    first, second = write_back.even(folder), write_back.even(folder)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert found(folder) == [4096, 0, 300]
+
+
 def test_where_it_is_not_ours_nothing_happens(tmp_path: Path) -> None:
     with write_back.even(tmp_path / "nowhere"):
         assert write_back.settings(tmp_path / "nowhere") == {}
