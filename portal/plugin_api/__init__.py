@@ -1,4 +1,4 @@
-"""The public interface of plugins, version 1.1. A plugin imports this package and nothing else
+"""The public interface of plugins, version 1.2. A plugin imports this package and nothing else
 of the portal.
 
 Within 1.x, names are only added. A plugin written for 1.y loads on every 1.z with z >= y.
@@ -19,10 +19,10 @@ from portal.plugin_api.fees import (
     rate_fee,
 )
 from portal.plugin_api.hookspecs import PROJECT, hookimpl, hookspec
+from portal.plugin_api.payment_terms import Capability, HoldStep, PaymentTerms, Reversibility
 from portal.plugin_api.payments import (
     AccountField,
     NameMatch,
-    Outcome,
     PayeeField,
     PaymentGateway,
     PaymentInstructions,
@@ -31,18 +31,29 @@ from portal.plugin_api.payments import (
     StatementLine,
 )
 from portal.plugin_api.provider import Provider, ProviderSettings
+from portal.plugin_api.remote_payments import (
+    BadSignature,
+    Outcome,
+    PaymentStatus,
+    StartedPayment,
+    WebhookEvent,
+    WebhookRequest,
+)
 
-API_VERSION = "1.1"
+API_VERSION = "1.2"
 
 __all__ = [
     "API_VERSION",
     "PROJECT",
     "AccountField",
     "Asset",
+    "BadSignature",
+    "Capability",
     "ComplianceRules",
     "Decision",
     "FeeModel",
     "Fees",
+    "HoldStep",
     "InvalidInput",
     "Money",
     "NameMatch",
@@ -53,18 +64,24 @@ __all__ = [
     "PaymentGateway",
     "PaymentInstructions",
     "PaymentRequest",
+    "PaymentStatus",
+    "PaymentTerms",
     "PortalError",
     "Provider",
     "ProviderSettings",
+    "Reversibility",
     "Side",
     "SideFee",
     "SideFeeModel",
     "SideRole",
+    "StartedPayment",
     "Statement",
     "StatementLine",
     "TradeFacts",
     "Verdict",
     "WalletFacts",
+    "WebhookEvent",
+    "WebhookRequest",
     "hookimpl",
     "hookspec",
     "party_of",

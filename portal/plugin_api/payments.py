@@ -3,24 +3,22 @@
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from portal.core.errors import InvalidInput
 from portal.core.money import Asset, Money
+from portal.plugin_api.payment_terms import Capability, PaymentTerms, Reversibility
 from portal.plugin_api.provider import Provider
-
-
-class Outcome(StrEnum):
-    """What became of a payment. A timeout is UNDEFINED, never ERROR: it is asked again."""
-
-    PROCESSED = "processed"
-    PENDING = "pending"
-    ERROR = "error"
-    CANCELED = "canceled"
-    UNDEFINED = "undefined"
+from portal.plugin_api.remote_payments import (
+    Outcome,
+    PaymentStatus,
+    StartedPayment,
+    WebhookEvent,
+    WebhookRequest,
+)
 
 
 class NameMatch(StrEnum):
@@ -39,6 +37,9 @@ class AccountField:
     Attributes:
         pattern: regular expression that the whole value must match (blanks at the ends cut).
         secret: stored encrypted and shown only to the two parties of a trade and to staff.
+        labels: the label in other languages, by language code ("zh"); since 1.2.
+        banned_prefixes: beginnings that are refused whatever the pattern says, because money sent
+            there can't be proved or comes from a source of fraud; since 1.2.
     """
 
     name: str
@@ -47,6 +48,8 @@ class AccountField:
     example: str
     required: bool = True
     secret: bool = True
+    labels: Mapping[str, str] = field(default_factory=dict)
+    banned_prefixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,9 @@ class PaymentInstructions:
         qr_svg: an SVG document to scan with a banking app, or None where the rail has none.
         text: what to do and what not to do, one short paragraph.
         window_seconds: how long the buyer has.
+        qr_payload: the text inside the QR code, for people who pay on the phone they read it on;
+            since 1.2.
+        deep_link: an address that opens the paying app with everything filled in; since 1.2.
     """
 
     payee: tuple[PayeeField, ...]
@@ -90,6 +96,8 @@ class PaymentInstructions:
     qr_svg: str | None
     text: str
     window_seconds: int
+    qr_payload: str | None = None
+    deep_link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,15 @@ class Statement:
 
 
 class PaymentGateway(Provider):
-    """One way of paying local money, whose payments are found on bank statements."""
+    """One way of paying local money.
+
+    Attributes:
+        capabilities: what it can do; the portal never calls what is not listed. Since 1.2.
+    """
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.PAY_IN, Capability.STATEMENT}
+    )
 
     @abstractmethod
     def currencies(self, settings: Any) -> tuple[Asset, ...]:
@@ -179,9 +195,13 @@ class PaymentGateway(Provider):
     def trade_of(self, reference: str) -> int | None:
         """The trade whose `reference` this is; None when it can't be one of ours."""
 
-    @abstractmethod
     def references_in(self, text: str) -> tuple[str, ...]:
         """Every well-formed reference in a free text, in stored form (upper case, no blanks)."""
+        return ()
+
+    def terms(self, settings: Any) -> PaymentTerms:
+        """Limits, reversibility and hold curve. Since 1.2; without it: no limits, no hold."""
+        return PaymentTerms(Reversibility.RECALL)
 
     @abstractmethod
     def window_seconds(self, settings: Any) -> int:
@@ -191,17 +211,44 @@ class PaymentGateway(Provider):
     def instructions(self, request: PaymentRequest, settings: Any) -> PaymentInstructions:
         """What the buyer must do."""
 
-    @abstractmethod
     def parse_statement(self, content: bytes, settings: Any) -> Statement:
-        """Read a bank statement.
+        """Read a bank statement; only with `Capability.STATEMENT`.
 
         Raises InvalidInput naming the line for anything it can't read: a statement is taken
         whole or not at all.
         """
+        raise InvalidInput(f"{self.label} has no statements.", field="statement")
 
-    @abstractmethod
     def match_name(self, expected: str, given: str) -> NameMatch:
         """Does the payer's name on the statement belong to the expected person?"""
+        return NameMatch.NOT_POSSIBLE
+
+    def start_payment(self, request: PaymentRequest, settings: Any) -> StartedPayment:
+        """Make the payment at the company; only with `Capability.HOSTED`. Since 1.2.
+
+        Starting it again for the same reference gives the same payment. May raise anything: the
+        portal then treats the payment as UNDEFINED and asks again.
+        """
+        raise NotImplementedError(f"{self.slug} has no hosted payments")
+
+    def payment_status(self, payment_ref: str, settings: Any) -> PaymentStatus:
+        """Ask the company; only with `Capability.VERIFY`. Since 1.2."""
+        raise NotImplementedError(f"{self.slug} can't be asked about payments")
+
+    def refund(self, payment_ref: str, amount: Money, key: str, settings: Any) -> PaymentStatus:
+        """Send money back to the payer; only with `Capability.REFUND`. Since 1.2.
+
+        The same `key` refunds once, however often it is asked.
+        """
+        raise NotImplementedError(f"{self.slug} makes no refunds")
+
+    def read_webhook(self, request: WebhookRequest, settings: Any) -> WebhookEvent | None:
+        """Verify and read a webhook; only with `Capability.WEBHOOK`. Since 1.2.
+
+        Raises BadSignature when it is not the company's or too old, InvalidInput when it can't
+        be read. None for an event that concerns no payment. Must not call anybody.
+        """
+        raise NotImplementedError(f"{self.slug} takes no webhooks")
 
 
 def _checked(field: AccountField, value: object) -> str:
@@ -218,4 +265,16 @@ def _checked(field: AccountField, value: object) -> str:
             value=value,
             hint=f"Write it like {field.example}.",
         )
+    _check_prefix(field, value.strip())
     return value.strip()
+
+
+def _check_prefix(field: AccountField, value: str) -> None:
+    banned = next((p for p in field.banned_prefixes if value.upper().startswith(p.upper())), None)
+    if banned is not None:
+        raise InvalidInput(
+            f"{field.label} must not begin with {banned}: payments there are not taken.",
+            field=field.name,
+            value=value,
+            hint="Use another account of yours.",
+        )

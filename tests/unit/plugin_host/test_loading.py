@@ -77,7 +77,7 @@ BROKEN = [
     ("1 / 0", "ZeroDivisionError"),
     (GOOD.replace('PORTAL_API = "1.0"', ""), "does not say PORTAL_API"),
     (GOOD.replace('"1.0"', '"2.0"'), "for plugin API 2.0"),
-    (GOOD.replace('"1.0"', '"1.2"'), "for plugin API 1.2"),
+    (GOOD.replace('"1.0"', '"1.9"'), "for plugin API 1.9"),
     (GOOD.replace('"1.0"', "1.0"), "does not say PORTAL_API"),
     (GOOD.replace("def register_fee_model", "def register_fees"), "unknown hook"),
     (GOOD.replace("register_fee_model()", "register_fee_model(extra)"), "extra"),
