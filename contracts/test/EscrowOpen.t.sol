@@ -239,11 +239,17 @@ contract EscrowOpenTest is EscrowTestBase {
         a = someAuthority();
         a.resolveWindow -= 1;
         refusesOpening(someTerms(), a, outside("resolveWindow"));
+        a.resolveWindow += 2;
+        refusesOpening(someTerms(), a, outside("resolveWindow"));
         a = someAuthority();
         a.sunsetWindow += 1;
         refusesOpening(someTerms(), a, outside("sunsetWindow"));
+        a.sunsetWindow -= 2;
+        refusesOpening(someTerms(), a, outside("sunsetWindow"));
         a = someAuthority();
-        a.sunsetBuyerBps = 5_000;
+        a.sunsetBuyerBps = 5_999;
+        refusesOpening(someTerms(), a, outside("sunsetBuyerBps"));
+        a.sunsetBuyerBps = 6_001;
         refusesOpening(someTerms(), a, outside("sunsetBuyerBps"));
         a = someAuthority();
         a.maxPerTrade = AMOUNT - 1;

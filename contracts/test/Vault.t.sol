@@ -69,6 +69,15 @@ contract VaultTest is EscrowTestBase {
         vault.withdraw(out, ownerSig, coSig);
     }
 
+    function test_a_withdrawal_is_good_until_its_last_second() public {
+        IVault.Outflow memory out = someOutflow();
+        bytes memory ownerSig = signOut("Withdraw", SELLER_KEY, out);
+        bytes memory coSig = signOut("Withdraw", PLATFORM_KEY, out);
+        vm.warp(out.deadline);
+        vault.withdraw(out, ownerSig, coSig);
+        eq(usdt.balanceOf(exchange), AMOUNT, "exchange");
+    }
+
     function test_a_withdrawal_past_its_deadline_is_refused() public {
         IVault.Outflow memory out = someOutflow();
         bytes memory ownerSig = signOut("Withdraw", SELLER_KEY, out);

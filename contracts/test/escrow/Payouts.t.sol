@@ -53,6 +53,13 @@ contract PayoutsTest is EscrowTestBase {
         escrow.redirectCredit(r, buyer, "");
     }
 
+    function test_a_token_whose_code_is_gone_pays_nobody_and_the_claim_stays() public {
+        token.list(buyerVault, false, 0);
+        vm.etch(address(token), "");
+        refuses(order(), abi.encodeWithSelector(IEscrowErrors.TransferRefused.selector, address(token), ELSEWHERE));
+        eq(escrow.credit(address(token), buyerVault), DUE, "credit");
+    }
+
     function test_a_redirection_is_followed_once() public {
         IEscrow.Redirect memory r = order();
         r.amount = DUE / 2;

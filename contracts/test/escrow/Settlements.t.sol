@@ -183,6 +183,17 @@ contract SettlementsTest is EscrowTestBase {
         eq(token.transfers(), 5 + 2, "five openings, two payouts");
     }
 
+    function test_a_batch_pays_the_arbiter_who_decided() public {
+        IEscrow.Settlement[] memory all = new IEscrow.Settlement[](1);
+        IEscrow.Terms memory t = openPaid();
+        IEscrow.Decision memory d = fullRelease(t);
+        d.payArbiter = true;
+        all[0] = IEscrow.Settlement(t, d, "", signSettle(BUYER_KEY, t, d), signSettle(ARBITER_KEY, t, d));
+        escrow.settleBatch(all, false);
+        eq(usdt.balanceOf(arbiter), ARBITER_FEE, "arbiter");
+        eq(usdt.balanceOf(address(escrow)), 0, "escrow");
+    }
+
     function test_a_batch_of_two_coins_keeps_them_apart() public {
         HostileToken token = new HostileToken();
         IEscrow.Settlement[] memory all = batch(token, 2);

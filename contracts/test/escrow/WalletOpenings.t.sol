@@ -5,7 +5,7 @@ import {TestUSDT} from "../../src/demo/TestUSDT.sol";
 import {IEscrow} from "../../src/interfaces/IEscrow.sol";
 import {IEscrowErrors} from "../../src/interfaces/IEscrowErrors.sol";
 import {IEscrowEvents} from "../../src/interfaces/IEscrowEvents.sol";
-import {Permit2Double, PermitToken} from "../tokens/PermitTokens.sol";
+import {FeePermitToken, Permit2Double, PermitToken} from "../tokens/PermitTokens.sol";
 import {EscrowTestBase} from "../EscrowTestBase.sol";
 
 contract WalletOpeningsTest is EscrowTestBase {
@@ -143,6 +143,26 @@ contract WalletOpeningsTest is EscrowTestBase {
         escrow.openWithPermit(t, sig, LATER, v, r, s);
     }
 
+    // ── tokens that keep a part ────────────────────────────────────────────────────────────────
+
+    function test_a_token_that_keeps_a_fee_opens_nothing_from_a_wallet() public {
+        IEscrow.Terms memory t = inFeeToken();
+        vm.prank(seller);
+        token.approve(address(escrow), AMOUNT);
+        vm.prank(seller);
+        vm.expectRevert(abi.encodeWithSelector(IEscrowErrors.InexactTransfer.selector, AMOUNT, AMOUNT - 1));
+        escrow.openFromWallet(t, "");
+        status(escrow.tradeIdOf(t), IEscrow.Status.NONE);
+    }
+
+    function test_a_token_that_keeps_a_fee_opens_nothing_by_permit2() public {
+        IEscrow.Terms memory t = inFeeToken();
+        bytes memory sig = permit2(t, address(escrow));
+        vm.expectRevert(abi.encodeWithSelector(IEscrowErrors.InexactTransfer.selector, AMOUNT, AMOUNT - 1));
+        escrow.openWithPermit2(t, NONCE, LATER, sig);
+        status(escrow.tradeIdOf(t), IEscrow.Status.NONE);
+    }
+
     // ── Permit2 ────────────────────────────────────────────────────────────────────────────────
 
     function test_one_permit2_signature_opens() public {
@@ -187,6 +207,12 @@ contract WalletOpeningsTest is EscrowTestBase {
     function allow(uint256 value) private {
         vm.prank(seller);
         usdt.approve(address(escrow), value);
+    }
+
+    function inFeeToken() private returns (IEscrow.Terms memory) {
+        token = new FeePermitToken();
+        token.mint(seller, AMOUNT);
+        return inToken();
     }
 
     function inToken() private view returns (IEscrow.Terms memory t) {

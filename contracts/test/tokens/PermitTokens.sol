@@ -15,6 +15,14 @@ contract PermitToken is ERC20, ERC20Permit {
     }
 }
 
+/// @notice The same, but a unit of each transfer stays with the token.
+contract FeePermitToken is PermitToken {
+    function _update(address from, address to, uint256 value) internal override {
+        super._update(from, to, value);
+        if (from != address(0) && to != address(this)) super._update(to, address(this), 1);
+    }
+}
+
 /// @notice Stands in for Permit2 in tests: written from its published EIP-712 types, for keys only.
 /// @dev The real bytecode is in no npm package; what matters here is that the witness, the spender, the
 /// amount, the nonce and the deadline are under the signature.
