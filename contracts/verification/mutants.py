@@ -21,6 +21,7 @@ from subprocess import TimeoutExpired
 from tools import CONTRACTS, forge_report, run, table
 
 MUTATION = CONTRACTS / "mutation"
+RESULTS = MUTATION / "results.md"
 FEWEST = 40
 WORKERS = int(os.environ.get("MUTATION_WORKERS", os.cpu_count() or 1))
 # Bounds on gas hold for the optimised build only.
@@ -121,23 +122,40 @@ def try_all(chosen: list[Mutant], say: Callable[[Outcome], None]) -> list[Outcom
 
 
 def write_results(outcomes: list[Outcome]) -> None:
-    """Keep the list: what was changed, and the first of the tests that noticed."""
-    lines = [
+    """Keep the list: what was changed, and the first of the tests that noticed.
+
+    The rows of mutants that were not tried this time stay as they were.
+    """
+    rows = kept_rows() | {o.mutant.id: row(o) for o in outcomes}
+    listed = [rows[mutant.id] for mutant in mutants() if mutant.id in rows]
+    killed = sum("**" not in one for one in listed)
+    head = [
         "# Mutants of the contracts",
         "",
-        "Written by `make verify-contracts`. The changes themselves are in `mutants.toml`.",
+        "Written by `make verify-contracts`; a mutant that is tried alone changes its own row. The "
+        "changes themselves are in `mutants.toml`.",
         "",
-        f"{sum(o.killed for o in outcomes)} of {len(outcomes)} killed.",
+        f"{killed} of {len(listed)} killed.",
         "",
         "| mutant | file | what it breaks | killed by | tests that fail |",
         "|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {o.mutant.id} | {Path(o.mutant.file).name} | {o.mutant.breaks} "
-        f"| {o.why if o.killed else f'**{o.why}**'} | {o.failed} |"
-        for o in outcomes
-    ]
-    (MUTATION / "results.md").write_text("\n".join(lines) + "\n")
+    RESULTS.write_text("\n".join(head + listed) + "\n")
+
+
+def kept_rows() -> dict[str, str]:
+    """The rows of the table as it stands, by mutant."""
+    lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
+    return {line.split(" ")[1]: line for line in lines if line.startswith("| ")}
+
+
+def row(outcome: Outcome) -> str:
+    """A line of the table; what is in bold was not killed."""
+    mutant = outcome.mutant
+    why = outcome.why if outcome.killed else f"**{outcome.why}**"
+    return (
+        f"| {mutant.id} | {Path(mutant.file).name} | {mutant.breaks} | {why} | {outcome.failed} |"
+    )
 
 
 def say(outcome: Outcome) -> None:
@@ -152,8 +170,7 @@ def main(*only: str) -> int:
     listed = mutants()
     chosen = [mutant for mutant in listed if not only or mutant.id in only]
     outcomes = try_all(chosen, say)
-    if not only:
-        write_results(outcomes)
+    write_results(outcomes)
     killed = sum(outcome.killed for outcome in outcomes)
     print(f"{killed} of {len(outcomes)} mutants killed in {time.monotonic() - began:.0f} s")
     alive = [("survivor", "breaks", "outcome")] + [
